@@ -1,0 +1,292 @@
+"""Wiring from and to tables of edges and neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphrnn import _checks
+from graphrnn.connectome.nodes import Node, Projection, kind_between
+from graphrnn.connectome.synapses import Synapses
+
+if TYPE_CHECKING:
+    import pandas
+
+    from graphrnn.connectome.core import Connectome
+
+__all__ = [
+    "fields_from_edges",
+    "measured_projections",
+    "neuron_names",
+    "synapses_from_table",
+    "to_edges",
+]
+
+Fields = dict[str, Any]
+_CALL = "Connectome.from_edges(...)"
+
+
+def fields_from_edges(
+    edges: pandas.DataFrame,
+    neurons: pandas.DataFrame,
+    *,
+    duplicates: str,
+    unknown: str,
+    kinds: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    partial_weights: bool = False,
+    excitatory_first: bool = True,
+    call: str = _CALL,
+) -> Fields:
+    """The fields of a Connectome from its two tables.
+
+    Args:
+        edges: as in `Connectome.from_edges`.
+        neurons: as in `Connectome.from_edges`.
+        duplicates: as in `Connectome.from_edges`.
+        unknown: as in `Connectome.from_edges`.
+        kinds: by (pre, post) area; they win over the levels.
+        partial_weights: let a NaN stand for a weight that was not given.
+        excitatory_first: put the excitatory neurons of an area first; otherwise their order stays.
+        call: the user's call, for messages.
+    """
+    _checks.one_of(call, "duplicates", duplicates, ("sum", "error"))
+    _checks.one_of(call, "unknown", unknown, ("error", "drop"))
+    _need_columns(call, "edges", edges, ("pre", "post"))
+    _need_columns(call, "neurons", neurons, ("neuron", "area"))
+    table = _ordered(call, neurons, excitatory_first)
+    post, pre, rows, dropped = _ends(call, edges, table["neuron"].to_numpy(), unknown)
+    n = len(table)
+    hidden, merged = synapses_from_table(
+        call, edges.iloc[rows], post, pre, (n, n), duplicates=duplicates, partial_weights=partial_weights
+    )
+    areas = _areas(call, table)
+    empty = np.zeros(0, np.int32)
+    report = {"merged": merged, "dropped": dropped}
+    return {
+        "areas": areas,
+        "inputs": (),
+        "readouts": (),
+        "projections": measured_projections(areas, areas, hidden, kinds),
+        "input": Synapses((n, 0), empty, empty),
+        "hidden": hidden,
+        "readout": Synapses((0, n), empty, empty),
+        "sign": table["sign"].to_numpy(np.int8),
+        "tau": table["tau"].to_numpy(np.float64),
+        "names": table["neuron"].to_numpy(np.str_),
+        "report": {what: number for what, number in report.items() if number},
+    }
+
+
+def measured_projections(
+    posts: tuple[Node, ...],
+    pres: tuple[Node, ...],
+    synapses: Synapses,
+    kinds: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> tuple[Projection, ...]:
+    """One projection for each pair of nodes that has a synapse."""
+    post, pre = (np.repeat(np.arange(len(axis)), _sizes(axis)) for axis in (posts, pres))
+    projections = []
+    for key in np.unique(post[synapses.post] * len(pres) + pre[synapses.pre]).tolist():
+        target, source = posts[key // len(pres)], pres[key % len(pres)]
+        kind = kinds.get((source.name, target.name)) or kind_between(source, target)
+        projections.append(Projection(source.name, target.name, kind, "measured", source.size * target.size))
+    return tuple(projections)
+
+
+def _sizes(nodes: tuple[Node, ...]) -> NDArray[np.int64]:
+    return np.array([node.size for node in nodes], np.int64)
+
+
+def _need_columns(call: str, what: str, table: Any, columns: tuple[str, ...]) -> None:
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"`{call}` needs a pandas DataFrame of {what}; it got {type(table).__name__}.")
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        found = ", ".join(map(str, table.columns)) or "none"
+        raise ValueError(
+            f"`{call}` needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} in the table "
+            f"of {what}; its columns are {found}. Rename them with DataFrame.rename."
+        )
+    for name in columns:
+        if empty := int(table[name].isna().sum()):
+            raise ValueError(f"`{call}` needs a value in every row of `{name}`; {empty} are missing.")
+
+
+def _ordered(call: str, neurons: pandas.DataFrame, excitatory_first: bool) -> pandas.DataFrame:
+    """The neurons as text, area after area in order of appearance."""
+    import pandas as pd
+
+    table = pd.DataFrame({"neuron": neurons["neuron"].map(str), "area": neurons["area"].map(str)})
+    repeated = table["neuron"][table["neuron"].duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"`{call}` needs each neuron once; {repeated.iloc[0]!r} is listed more often "
+            f"({len(repeated)} repeated in all)."
+        )
+    for name, missing in (("sign", 0.0), ("level", np.nan), ("tau", np.nan)):
+        column = neurons[name] if name in neurons.columns else pd.Series(missing, neurons.index)
+        try:
+            table[name] = pd.to_numeric(column).astype(float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`{call}` needs numbers in the column `{name}` of the neurons.") from error
+    table["sign"] = table["sign"].fillna(0.0)
+    if not table["sign"].isin([-1.0, 0.0, 1.0]).all():
+        raise ValueError(
+            f"`{call}` needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column `sign`."
+        )
+    if bool((table["tau"] <= 0).any()) or bool(np.isinf(table["tau"]).any()):
+        raise ValueError(f"`{call}` needs finite time constants above 0 ms in the column `tau`.")
+    if bool(np.isinf(table["level"]).any()):
+        raise ValueError(f"`{call}` needs finite levels in the column `level`.")
+    area = pd.factorize(table["area"])[0]
+    rank = -table["sign"] if excitatory_first else np.zeros(len(table))
+    return table.iloc[np.lexsort((rank, area))].reset_index(drop=True)
+
+
+def _areas(call: str, table: pandas.DataFrame) -> tuple[Node, ...]:
+    areas: list[Node] = []
+    for name, group in table.groupby("area", sort=False):
+        levels = group["level"].dropna().unique()
+        if len(levels) > 1 or (len(levels) == 1 and bool(group["level"].isna().any())):
+            shown = ", ".join(f"{level:g}" for level in group["level"].unique())
+            raise ValueError(
+                f"`{call}` needs one level for the whole area {name!r}; its neurons have {shown}. "
+                "Split the area or give one level."
+            )
+        start = areas[-1].stop if areas else 0
+        level = float(levels[0]) if len(levels) else None
+        areas.append(Node(str(name), "area", start, start + len(group), level))
+    return tuple(areas)
+
+
+def _ends(
+    call: str, edges: pandas.DataFrame, names: NDArray[Any], unknown: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
+    """Target and source of each edge that stays, the row it stands in, and how many were dropped."""
+    import pandas as pd
+
+    index = pd.Index(names)
+    ends = {name: index.get_indexer(edges[name].map(str)) for name in ("post", "pre")}
+    strange = (ends["post"] < 0) | (ends["pre"] < 0)
+    if strange.any() and unknown == "error":
+        row = int(np.argmax(strange))
+        name = edges["pre" if ends["pre"][row] < 0 else "post"].iloc[row]
+        raise ValueError(
+            f"`{call}` needs both ends of every edge in the table of neurons; {str(name)!r} in row {row} is "
+            f"not there ({int(strange.sum())} such edges in all). Add the neuron, or leave these edges out "
+            "with unknown='drop'."
+        )
+    rows = np.flatnonzero(~strange)
+    return ends["post"][rows], ends["pre"][rows], rows, int(strange.sum())
+
+
+def synapses_from_table(
+    call: str,
+    table: pandas.DataFrame,
+    post: NDArray[np.int64],
+    pre: NDArray[np.int64],
+    shape: tuple[int, int],
+    *,
+    duplicates: str,
+    partial_weights: bool = False,
+) -> tuple[Synapses, int]:
+    """One synapse per pair of the indices that belong to the rows, and how many rows went into another."""
+    columns = max(shape[1], 1)
+    key, first, group = np.unique(post * columns + pre, return_index=True, return_inverse=True)
+    merged = int(post.size - key.size)
+    if merged and duplicates == "error":
+        row = np.setdiff1d(np.arange(post.size), first)[0]
+        pair = f"{table['pre'].iloc[row]} → {table['post'].iloc[row]}"
+        raise ValueError(
+            f"`{call}` needs each pair once where duplicates='error'; {pair} is listed more often ({merged} "
+            "repeated in all). Merge them yourself or use duplicates='sum'."
+        )
+    weight = delay = code = None
+    types: tuple[str, ...] = ()
+    if "weight" in table.columns:
+        given = _numbers(call, table, "weight")
+        _check_weights(call, given[~np.isnan(given)] if partial_weights else given)
+        weight = np.bincount(group, given, minlength=key.size)
+    if "delay" in table.columns:
+        given = _numbers(call, table, "delay")
+        if not (np.isfinite(given) & (given >= 0)).all():
+            raise ValueError(f"`{call}` needs finite delays of 0 ms or more.")
+        delay = given[first]
+        if not np.array_equal(delay[group], given):
+            raise ValueError(
+                f"`{call}` cannot merge parallel edges whose delays differ. Give each pair one delay first."
+            )
+    if "type" in table.columns:
+        if missing := int(table["type"].isna().sum()):
+            raise ValueError(f"`{call}` needs a value in every row of `type`; {missing} are missing.")
+        code, types = _types(table["type"].map(str).to_numpy(np.str_), group, key.size)
+    return Synapses(shape, key // columns, key % columns, weight, delay, code, types), merged
+
+
+def _check_weights(call: str, weight: NDArray[np.float64]) -> None:
+    if bad := int((~np.isfinite(weight)).sum()):
+        raise ValueError(
+            f"`{call}` needs finite weights; {bad} of {weight.size} are NaN or infinite. "
+            "Remove these edges or give them a weight."
+        )
+
+
+def _numbers(call: str, edges: pandas.DataFrame, name: str) -> NDArray[np.float64]:
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(edges[name]).to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{call}` needs numbers in the column `{name}` of the edges.") from error
+
+
+def _types(
+    types: NDArray[np.str_], group: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """A code per synapse; a synapse merged from several types gets their names joined by "+"."""
+    names, code = np.unique(types, return_inverse=True)
+    pairs = np.unique(np.stack([group, code], 1), axis=0)
+    words = names[pairs[:, 1]].tolist()
+    starts = np.searchsorted(pairs[:, 0], np.arange(n + 1)).tolist()
+    joined = ["+".join(words[start:stop]) for start, stop in pairwise(starts)]
+    final, codes = np.unique(np.array(joined, np.str_), return_inverse=True)
+    return codes.astype(np.int64), tuple(final.tolist())
+
+
+def to_edges(net: Connectome) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """The hidden synapses and the neurons as two tables."""
+    import pandas as pd
+
+    names = neuron_names(net)
+    hidden = net.hidden
+    edges = pd.DataFrame({"pre": names[hidden.pre], "post": names[hidden.post]})
+    for column in ("weight", "delay"):
+        if (array := getattr(hidden, column)) is not None:
+            edges[column] = array
+    if hidden.type is not None:
+        edges["type"] = np.asarray(hidden.types)[hidden.type]
+    level = [np.nan if area.level is None else area.level for area in net.areas]
+    neurons = pd.DataFrame(
+        {
+            "neuron": names,
+            "area": np.asarray([area.name for area in net.areas], object)[net.area_index],
+            "level": np.asarray(level)[net.area_index],
+            "sign": net.sign,
+            "tau": net.tau,
+        }
+    )
+    return edges, neurons
+
+
+def neuron_names(net: Connectome) -> NDArray[np.str_]:
+    """(neuron,) the neurons' names, or "area/index" where they have none."""
+    if net.names is not None:
+        return net.names
+    return np.asarray([f"{area.name}/{i}" for area in net.areas for i in range(area.size)], np.str_)

@@ -1,0 +1,122 @@
+"""Wiring from bare masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphrnn.connectome.nodes import Node, Projection
+from graphrnn.connectome.synapses import Synapses
+
+__all__ = ["fields_from_masks"]
+
+_CALL = "Connectome.from_masks(...)"
+
+
+def fields_from_masks(input: Any, hidden: Any, readout: Any) -> dict[str, Any]:
+    """The fields of a one-area Connectome from masks in (post, pre)."""
+    hidden = _coo("hidden", hidden)
+    n = hidden.shape[0]
+    if hidden.shape != (n, n) or n == 0:
+        raise ValueError(
+            f"`{_CALL}` needs a square hidden mask (neuron, neuron) of at least one neuron; "
+            f"it has shape {hidden.shape}."
+        )
+    entry = _empty((n, 0)) if input is None else _coo("input", input)
+    exit_ = _empty((0, n)) if readout is None else _coo("readout", readout)
+    _check_shape("input", "(neuron, input)", entry.shape, axis=0, n=n)
+    _check_shape("readout", "(readout, neuron)", exit_.shape, axis=1, n=n)
+    area = Node("hidden", "area", 0, n)
+    ends = {"input": entry.shape[1], "readout": exit_.shape[0]}
+    nodes = {role: (Node(role, role, 0, size),) if size else () for role, size in ends.items()}
+    sign = _signs(hidden, exit_)
+    projections = [
+        *(Projection(node.name, "hidden", "input", "mask", node.size * n) for node in nodes["input"]),
+        Projection("hidden", "hidden", "within", "mask", n * n),
+        *(Projection("hidden", node.name, "readout", "mask", node.size * n) for node in nodes["readout"]),
+    ]
+    return {
+        "areas": (area,),
+        "inputs": nodes["input"],
+        "readouts": nodes["readout"],
+        "projections": tuple(projections),
+        "input": _synapses(entry),
+        "hidden": _synapses(hidden),
+        "readout": _synapses(exit_),
+        "sign": sign,
+        "tau": np.full(n, np.nan),
+    }
+
+
+def _empty(shape: tuple[int, int]) -> Any:
+    from scipy.sparse import coo_array
+
+    return coo_array(shape, dtype=np.float32)
+
+
+def _coo(name: str, mask: Any) -> Any:
+    """The non-zero entries of a scipy sparse, numpy or torch mask."""
+    from scipy.sparse import coo_array, issparse
+
+    if type(mask).__module__.partition(".")[0] == "torch":
+        mask = _from_torch(mask.detach().cpu())
+    if not issparse(mask):
+        mask = np.asarray(mask)
+    if mask.ndim != 2 or mask.dtype.kind not in "biuf":
+        raise TypeError(
+            f"`{_CALL}` needs the {name} mask as a 2-D numpy array, scipy sparse matrix or torch tensor "
+            f"of numbers; it got {mask.dtype} of shape {mask.shape}."
+        )
+    coo = coo_array(mask)
+    if coo.data.dtype.kind in "iu":
+        coo = coo.astype(np.int64)  # so that repeated entries of a small type do not add up to 0
+    coo.sum_duplicates()
+    if coo.data.dtype.kind == "f" and not np.isfinite(coo.data).all():
+        raise ValueError(
+            f"`{_CALL}` needs finite entries in the {name} mask; it has NaN or infinite ones. "
+            "Put 0 where there is no synapse."
+        )
+    coo.eliminate_zeros()
+    return coo
+
+
+def _from_torch(mask: Any) -> Any:
+    from scipy.sparse import coo_array
+
+    mask = mask.double() if mask.is_floating_point() else mask  # numpy has no bfloat16
+    if str(mask.layout) == "torch.strided":
+        return mask.numpy()
+    coo = mask.to_sparse_coo().coalesce()
+    return coo_array((coo.values().numpy(), tuple(coo.indices().numpy())), shape=tuple(coo.shape))
+
+
+def _check_shape(name: str, wanted: str, shape: tuple[int, int], *, axis: int, n: int) -> None:
+    if shape[axis] == n:
+        return
+    hint = "Check the order [input, hidden, readout]."
+    if shape[1 - axis] == n:
+        hint = "Its transpose fits: every mask here is (post, pre); nn4n's are transposed, so pass mask.T."
+    raise ValueError(
+        f"`{_CALL}` needs the {name} mask as {wanted} with {n} neurons; it has shape {shape}. {hint}"
+    )
+
+
+def _synapses(coo: Any) -> Synapses:
+    return Synapses.from_pairs(coo.shape, coo.row, coo.col)
+
+
+def _signs(hidden: Any, readout: Any) -> NDArray[np.int8]:
+    """The sign of each column where the masks are signed: 0 for mixed and for silent neurons."""
+    n = hidden.shape[0]
+    sign = np.zeros(n, np.int8)
+    data = np.concatenate([hidden.data, readout.data]).astype(np.float64)
+    if not (data < 0).any():
+        return sign
+    column = np.concatenate([hidden.col, readout.col])
+    positive = np.bincount(column[data > 0], minlength=n) > 0
+    negative = np.bincount(column[data < 0], minlength=n) > 0
+    sign[positive & ~negative] = 1
+    sign[negative & ~positive] = -1
+    return sign

@@ -1,0 +1,31 @@
+"""The recurrence over a whole sequence and its gradient: one contract, several backends.
+
+Everything here is neuron-major, with the batch innermost: `(neuron, batch)` and
+`(time, neuron, batch)`, so that one step is `W @ r` for a sparse W of shape (post, pre).
+"""
+
+from __future__ import annotations
+
+from graphrnn.kernels.activations import ACTIVATIONS, Activation
+from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
+from graphrnn.kernels.contract import Backend, Gradients, Outputs, Saved
+from graphrnn.kernels.matmul import sparse_matmul
+from graphrnn.kernels.pattern import Pattern
+from graphrnn.kernels.recurrence import recurrence
+
+__all__ = [
+    "ACTIVATIONS",
+    "BACKENDS",
+    "Activation",
+    "Backend",
+    "Choice",
+    "Gradients",
+    "Outputs",
+    "Pattern",
+    "Saved",
+    "available_backends",
+    "choose_backend",
+    "explain_backend",
+    "recurrence",
+    "sparse_matmul",
+]

@@ -1,0 +1,366 @@
+"""CTRNN: a continuous-time recurrent network on the synapses of a connectome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from graphrnn import _checks
+from graphrnn._streams import Seed
+from graphrnn.connectome import Connectome, Synapses
+from graphrnn.kernels import ACTIVATIONS, choose_backend, recurrence
+from graphrnn.nn import _arguments
+from graphrnn.nn.dale import Dale, signs_in_force
+from graphrnn.nn.initialize import copy_weights, draw_fan_in, scale_to_radius
+from graphrnn.nn.layer import SparseLayer
+from graphrnn.nn.leak import Leak, shared_groups, time_constants
+from graphrnn.nn.state import State
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["CTRNN"]
+
+_WHICH = ("input", "hidden", "readout")
+
+
+class CTRNN(nn.Module):
+    """A continuous-time recurrent neural network on exactly the synapses of a connectome.
+
+        v ← (1 - α) v + α (W r + W_in x + b) + √(2α) σ ε,   r = f(v) + σ' ε',   α = dt / τ
+        readout = W_out r + b_out
+
+    `values` of the three layers and the biases are the parameters; absent synapses do not exist. Noise
+    is on in `train()` and off in `eval()`.
+
+    Args:
+        network: a `Connectome`, or an area graph or structure, which is compiled.
+        sparsity_masks: instead of a network, three masks [input (neuron, input), hidden (neuron, neuron),
+            readout (readout, neuron)]: scipy sparse, numpy or torch, in any mix.
+        dt: time step in ms, default 10.
+        tau: time constant in ms: one number, a mapping from area names, or (neuron,) numbers. Wins over
+            the areas' own, which win over 100 ms.
+        learn_tau: False, or "network", "area", "neuron": how many τ are learned. True is "area".
+        tau_bounds: shortest and longest learnable τ in ms; default dt / 0.99 to ten times the longest
+            initial τ.
+        activation: f: "relu", "tanh", "sigmoid", "softplus", "retanh" (tanh, rectified) or "identity".
+        preact_noise: σ of the noise in v; its effect does not depend on dt. nn4n adds α σ ε instead: its
+            σ is √(2 / α) times this one.
+        postact_noise: σ' of the noise on the rates.
+        dale: Dale's law, from the signs of the neurons; holds at every moment.
+        positivity_constraints: as `dale`, and where no neuron has a sign, all are made excitatory.
+        bias: biases on hidden neurons and readouts, initially 0.
+        init: "fan_in" for normal weights of variance gain² / fan-in of each neuron, or "weights" for the
+            connectome's own where it has them
+            (under Dale's law their moduli).
+        gain: see `init`; default 1.
+        spectral_radius: scale the hidden weights to this; None leaves them.
+        initial_state: v at the start of a sequence: None for 0, "learn", or (neuron,) numbers.
+        batch_first: sequences are (batch, time, …), default, or else (time, batch, …).
+        backend: "auto" or the name of a backend; `explain` shows the choice.
+        seed: seed of the wiring, for a graph or structure that is compiled here.
+        generator: source of the initial weights; None for torch's default.
+        device: torch device.
+        dtype: float32 or float64; default torch's default dtype.
+
+    Raises:
+        ValueError, TypeError: for an argument out of range, of the wrong shape or type.
+
+    Example:
+        >>> import torch
+        >>> import graphrnn as gr
+        >>> net = gr.MultiArea(dims=[2, 100, 1]).compile(seed=0)
+        >>> rnn = gr.CTRNN(net, dt=10.0, tau=50.0, activation="tanh")
+        >>> readout, rates, state = rnn(torch.randn(8, 30, 2))
+        >>> readout.shape, rates.shape
+        (torch.Size([8, 30, 1]), torch.Size([8, 30, 100]))
+
+    Source:
+        Song, Yang & Wang, PLoS Comput. Biol. 12(2): e1004792 (2016), equations 1 to 3.
+    """
+
+    v0: Tensor
+
+    def __init__(
+        self,
+        network: Any = None,
+        *,
+        sparsity_masks: Any = None,
+        dt: float = 10.0,
+        tau: Any = None,
+        learn_tau: bool | str = False,
+        tau_bounds: tuple[float, float] | None = None,
+        activation: str = "relu",
+        preact_noise: float = 0.0,
+        postact_noise: float = 0.0,
+        dale: bool = False,
+        positivity_constraints: bool = False,
+        bias: bool = True,
+        init: str = "fan_in",
+        gain: float = 1.0,
+        spectral_radius: float | None = None,
+        initial_state: Any = None,
+        batch_first: bool = True,
+        backend: str = "auto",
+        seed: Seed = None,
+        generator: torch.Generator | None = None,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        call = "CTRNN(...)"
+        self.net = _connectome(network, sparsity_masks, seed)
+        self.dt = _checks.positive(call, "dt", dt)
+        self.activation = _checks.one_of(call, "activation", activation, ACTIVATIONS)
+        self.preact_noise = _checks.nonnegative(call, "preact_noise", preact_noise)
+        self.postact_noise = _checks.nonnegative(call, "postact_noise", postact_noise)
+        self.batch_first = _checks.boolean(call, "batch_first", batch_first)
+        self.backend = backend
+        device = torch.get_default_device() if device is None else torch.device(device)
+        kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
+        choose_backend(backend, **kind)  # refuse one that does not run there
+
+        group = shared_groups(self.net, learn_tau, tau_bounds)
+        self.leak = Leak(time_constants(self.net, tau), self.dt, group=group, bounds=tau_bounds, **kind)
+        sign = signs_in_force(self.net, dale, positivity_constraints)
+        _checks.boolean(call, "bias", bias)
+        law = {which: _dale(sign, self.net.synapses(which)) for which in ("hidden", "readout")}
+        self.input = SparseLayer(self.net.input, bias=False, **kind)
+        self.hidden = SparseLayer(self.net.hidden, bias=bias, constraint=law["hidden"], **kind)
+        self.readout = SparseLayer(self.net.readout, bias=bias, constraint=law["readout"], **kind)
+        _arguments.generator_on(call, generator, device)
+        self._initialize(init, _checks.positive(call, "gain", gain), spectral_radius, generator)
+        self._set_initial_state(initial_state, **kind)
+        self.register_load_state_dict_pre_hook(_check_saved)  # type: ignore[no-untyped-call]
+
+    def _initialize(
+        self, init: str, gain: float, radius: float | None, generator: torch.Generator | None
+    ) -> None:
+        _checks.one_of("CTRNN(...)", "init", init, ("fan_in", "weights"))
+        if radius is not None:
+            radius = _checks.positive("CTRNN(...)", "spectral_radius", radius)
+        if init == "weights" and all(self.net.synapses(which).weight is None for which in _WHICH):
+            raise ValueError(
+                "`CTRNN(init='weights')` needs a network with weights; this one has none. "
+                "Leave init out to draw them."
+            )
+        for which, layer in zip(_WHICH, self.layers, strict=True):
+            synapses = self.net.synapses(which)
+            draw_fan_in(layer, synapses, gain, generator, balance=which == "hidden")
+            if init == "weights":
+                copy_weights(layer, synapses)
+        if radius is not None:
+            scale_to_radius(self.hidden, self.net.hidden, radius)
+
+    def _set_initial_state(self, initial_state: Any, device: torch.device, dtype: torch.dtype) -> None:
+        n = self.net.n_neurons
+        learned = isinstance(initial_state, str) and initial_state == "learn"
+        if initial_state is None or learned:
+            start = torch.zeros(n, device=device, dtype=dtype)
+        else:
+            choices = "None, 'learn' or one number per neuron"
+            numbers = _arguments.per_neuron("CTRNN(initial_state=...)", choices, initial_state, n)
+            start = torch.tensor(numbers, device=device, dtype=dtype)
+        if learned:
+            self.v0 = nn.Parameter(start)
+        else:
+            self.register_buffer("v0", start)
+
+    @property
+    def layers(self) -> list[SparseLayer]:
+        """The input, hidden and readout layers, each with `.weight` (post, pre), sparse COO."""
+        return [self.input, self.hidden, self.readout]
+
+    def forward(
+        self, x: Tensor, state: State | Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """Run a sequence.
+
+        Args:
+            x: (batch, time, input), or (time, batch, input) without `batch_first`; (time, input) for one
+                trial without a batch.
+            state: the state a former call returned, or v as (batch, neuron); None for the initial state.
+            generator: source of the noise; None for torch's default.
+
+        Returns:
+            readout (batch, time, readout), rates (batch, time, neuron) and the state to continue from; laid
+            out as `x` is.
+
+        Raises:
+            ValueError, TypeError: for x or a state of another size, precision or device, or no time step.
+        """
+        self._check_x(x)
+        if _autocasts(x.device.type):  # the recurrence keeps its precision, because small steps of v need it
+            with torch.autocast(x.device.type, enabled=False):
+                return self.forward(x.to(self.hidden.values.dtype), state, generator=generator)
+        _arguments.same_precision("rnn(x)", "x", x, self.hidden.values)
+        alone = x.ndim == 2
+        steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
+        v0, r0 = self._start(state, steps.shape[2], alone)
+        alpha = self.leak.alpha
+        drive = self.input(steps)
+        if self.hidden.bias is not None:
+            drive = drive + self.hidden.bias[:, None]
+        noise, rate_noise = self._draw_noise(drive, generator)
+        if noise is not None:
+            drive = drive + noise * (math.sqrt(2.0) * alpha.rsqrt())[:, None]
+        rates, v = recurrence(
+            self.hidden.weights,
+            self.hidden.pattern,
+            drive,
+            alpha,
+            v0,
+            r0,
+            activation=self.activation,
+            rate_noise=rate_noise,
+            backend=self.backend,
+        )
+        readout = self.readout(rates)
+        if alone:
+            return readout[:, :, 0], rates[:, :, 0], State(v[:, 0], rates[-1, :, 0])
+        order = (2, 0, 1) if self.batch_first else (0, 2, 1)
+        return readout.permute(order), rates.permute(order), State(v.T, rates[-1].T)
+
+    def _check_x(self, x: Any) -> None:
+        n = self.net.n_inputs
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"`rnn(x)` needs a torch tensor; it got {type(x).__name__}. Use torch.as_tensor(x)."
+            )
+        if x.ndim not in (2, 3) or x.shape[-1] != n:
+            axes = "batch, time" if self.batch_first else "time, batch"
+            raise ValueError(
+                f"`rnn(x)` needs x of shape ({axes}, {n}) or (time, {n}), where {n} is the number of the "
+                f"network's input channels; it got {tuple(x.shape)}."
+            )
+        _arguments.same_device("rnn(x)", "x", x, self.hidden.values)
+        if 0 in x.shape[:-1]:
+            raise ValueError(
+                f"`rnn(x)` needs at least one time step and one trial; it got x of shape {tuple(x.shape)}."
+            )
+
+    def _start(self, state: State | Tensor | None, batch: int, alone: bool) -> tuple[Tensor, Tensor]:
+        """The state and the rates before the first step, each (neuron, batch)."""
+        f = ACTIVATIONS[self.activation].function
+        if state is None:
+            v = self.v0[:, None].expand(-1, batch)
+            return v, f(v)
+        call, n = "rnn(x, state)", self.net.n_neurons
+        if not isinstance(state, State | Tensor):
+            raise TypeError(
+                f"`{call}` needs the state that a former call returned, or v as a tensor; it got "
+                f"{type(state).__name__}."
+            )
+        v, r = (state.v, state.r) if isinstance(state, State) else (state, f(state))
+        axes, shape = ("neuron,", (n,)) if alone else ("batch, neuron", (batch, n))
+        for tensor in (v, r):
+            if tuple(tensor.shape) != shape:
+                raise ValueError(
+                    f"`{call}` needs a state of shape ({axes}) = {shape} for this x; "
+                    f"it got {tuple(tensor.shape)}."
+                )
+            _arguments.same_device(call, "the state", tensor, self.hidden.values)
+            _arguments.same_precision(call, "the state", tensor, self.hidden.values)
+        return (v[:, None], r[:, None]) if alone else (v.T, r.T)
+
+    def _draw_noise(
+        self, like: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Noise σ ε before and σ' ε' after the activation, each (time, neuron, batch); None where off.
+
+        Drawn step by step, so that a sequence in two parts gets the noise of the whole.
+        """
+        _arguments.generator_on("rnn(x, generator=...)", generator, like.device)
+        sigmas = (self.preact_noise, self.postact_noise)
+        noises = [torch.empty_like(like) if self.training and sigma else None for sigma in sigmas]
+        for step in zip(*(noise for noise in noises if noise is not None), strict=True):
+            for part in step:
+                part.normal_(generator=generator)
+        before, after = (
+            None if noise is None else noise.mul_(sigma) for noise, sigma in zip(noises, sigmas, strict=True)
+        )
+        return before, after
+
+    def plot_layers(self) -> Figure:
+        """The weights of the three layers, each with its histogram; a matplotlib Figure."""
+        from graphrnn import plots
+
+        return plots.layers(
+            [(which, _to_scipy(layer)) for which, layer in zip(_WHICH, self.layers, strict=True)],
+            net=self.net,
+        )
+
+    def explain(self) -> str:
+        """Which backend runs the recurrence, in which form each layer is multiplied, and why."""
+        values = self.hidden.values
+        choice = choose_backend(self.backend, values.device, values.dtype)
+        lines = [
+            f"{self.net!r} on {values.device} in {str(values.dtype).removeprefix('torch.')}",
+            f"recurrence: backend {choice.name!r}, {choice.reason}",
+        ]
+        for which, layer in zip(_WHICH, self.layers, strict=True):
+            lines.append(f"{which}: {layer.explain(choice.name if which == 'hidden' else 'torch')}")
+        tau = "learnable" if self.leak.learnable else "fixed"
+        law = "from the signs of the neurons" if self.hidden.constraint is not None else "off"
+        lines.append(f"time constants: {tau}; Dale's law: {law}")
+        return "\n".join(lines)
+
+    def extra_repr(self) -> str:
+        return f"{self.net!r}, dt={self.dt:g}, activation={self.activation!r}"
+
+
+def _connectome(network: Any, masks: Any, seed: Seed) -> Connectome:
+    if (network is None) == (masks is None):
+        raise TypeError(
+            "`CTRNN(...)` needs either a network (Connectome, area graph or structure) or "
+            "`sparsity_masks=[input, hidden, readout]`, not both and not neither."
+        )
+    if seed is not None and (masks is not None or isinstance(network, Connectome)):
+        raise ValueError(
+            "`CTRNN(seed=...)` is the seed of the wiring, and this network is wired already. For the same "
+            "initial weights each time pass generator=torch.Generator().manual_seed(...)."
+        )
+    if masks is not None:
+        if not isinstance(masks, list | tuple) or len(masks) != 3:
+            raise TypeError("`CTRNN(sparsity_masks=...)` needs a list of three, [input, hidden, readout].")
+        return Connectome.from_masks(*masks)
+    if isinstance(network, Connectome):
+        return network
+    if isinstance(network, nn.Module) or not hasattr(network, "compile"):
+        raise TypeError(
+            "`CTRNN(network)` needs a Connectome, an area graph or a structure; it got "
+            f"{type(network).__name__}. For masks use CTRNN(sparsity_masks=[input, hidden, readout])."
+        )
+    net = network.compile(seed)
+    if not isinstance(net, Connectome):
+        raise TypeError(
+            "`CTRNN(network)` needs `network.compile(seed)` to give a Connectome; it gave "
+            f"{type(net).__name__}."
+        )
+    return net
+
+
+def _dale(sign: NDArray[Any] | None, synapses: Synapses) -> Dale | None:
+    return None if sign is None else Dale(torch.from_numpy(sign[synapses.pre]))
+
+
+def _autocasts(device_type: str) -> bool:
+    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
+
+
+def _to_scipy(layer: SparseLayer) -> Any:
+    from scipy.sparse import coo_array
+
+    post, pre = layer.pattern.post.cpu().numpy(), layer.pattern.pre.cpu().numpy()
+    return coo_array((layer.weights.detach().cpu().numpy(), (post, pre)), shape=layer.pattern.shape)
+
+
+def _check_saved(rnn: CTRNN, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
+    """Before anything is copied: a state of other synapses leaves the network as it was."""
+    for name in (*_WHICH, "leak"):
+        getattr(rnn, name).check_saved(state, f"{prefix}{name}.")

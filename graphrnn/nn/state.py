@@ -1,0 +1,26 @@
+"""State: where a network stands between two sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+__all__ = ["State"]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a network stands after a sequence; hand it back to continue exactly.
+
+    Args:
+        v: (batch, neuron) the state v; (neuron,) after one trial without a batch.
+        r: the rates likewise, post-activation noise included.
+    """
+
+    v: Tensor
+    r: Tensor
+
+    def detach(self) -> State:
+        """The same state without its gradient history, for truncated backpropagation."""
+        return State(self.v.detach(), self.r.detach())

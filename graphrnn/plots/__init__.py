@@ -1,0 +1,19 @@
+"""Pictures of area graphs, masks, weights, rates and training, drawn with matplotlib.
+
+Every function returns the `matplotlib.figure.Figure` that it drew in, and none shows it: save it with
+`fig.savefig("masks.pdf")`, or leave it as the last line of a notebook cell. With `ax=` the picture goes
+into the place of an axes of yours, all of it, names and legend included, and the returned figure is the
+one that the axes belongs to. A picture fits a paper's column (85 mm) and is up to a page wide (180 mm) only
+where many areas or long names need it. matplotlib's global state, pyplot included, is left alone.
+"""
+
+from __future__ import annotations
+
+from graphrnn.plots.activity import rates
+from graphrnn.plots.areas import area_graph
+from graphrnn.plots.learning import psychometric, training
+from graphrnn.plots.matrices import masks
+from graphrnn.plots.style import KIND_COLORS
+from graphrnn.plots.weights import layers
+
+__all__ = ["KIND_COLORS", "area_graph", "layers", "masks", "psychometric", "rates", "training"]

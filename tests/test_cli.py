@@ -1,0 +1,448 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import graphrnn as gr
+from graphrnn.cli import main, networks
+from graphrnn.training import load_checkpoint
+
+TOML = """\
+[[input]]
+name = "evidence"
+size = 2
+
+[[area]]
+name = "V1"
+size = 20
+excitatory = 0.8
+
+[[area]]
+name = "PFC"
+size = 10
+excitatory = 0.8
+
+[[readout]]
+name = "answer"
+size = 2
+
+[[projection]]
+pre = "evidence"
+post = "V1"
+
+[[projection]]
+pre = "V1"
+post = "PFC"
+rule = 0.5
+
+[[projection]]
+pre = "PFC"
+post = "V1"
+rule = { type = "FixedIndegree", k = 3 }
+
+[[projection]]
+pre = "PFC"
+post = "answer"
+"""
+QUICK = ["--epochs", "1", "--trials", "64", "--threads", "1"]
+TRAIN = ["train", "net.toml", "--task", "perceptual-decision", "--out", "run"]
+RUN = ["network.npz", "settings.json", "checkpoint.pt", "training.csv", "training.png", "layers.png"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.toml").write_text(TOML)
+    return tmp_path
+
+
+def run(capsys, *words):
+    code = main(list(words))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def columns(line):
+    return re.split(r" {2,}", line.strip())
+
+
+def test_describe_prints_every_area_and_projection(capsys):
+    code, out, err = run(capsys, "describe", "net.toml", "--seed", "3")
+    net = gr.io.read("net.toml").compile(seed=3)
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0] == (
+        f"30 neurons in 2 areas, {net.hidden.size} synapses; evidence (2 inputs); answer (2 readouts); seed 3"
+    )
+    assert [columns(line)[0] for line in lines[3:5]] == ["V1", "PFC"]
+    names, v1 = columns(lines[2]), columns(lines[3])
+    table = gr.statistics.areas(net).loc["V1"]
+    cells = dict(zip(names, v1, strict=True))
+    assert (cells["neurons"], cells["exc"], cells["inh"], cells["reciprocity"]) == ("20", "16", "4", "–")
+    assert (cells["in-degree"], table["in_degree_mean"], table["in_degree_max"]) == ("3.0 (3 to 3)", 3, 3)
+    assert "Of the synapses onto an area, % that are" in lines
+    projections = lines[lines.index(next(line for line in lines if line.startswith("pre"))) + 1 :]
+    assert [columns(line)[:3] for line in projections[:-1]] == [
+        [p.pre, p.post, p.kind] for p in net.projections
+    ]
+
+
+def test_describe_takes_the_worm_and_writes_whole_tables(capsys, folder):
+    code, out, _ = run(capsys, "describe", "celegans", "--out", "tables/worm")
+    assert code == 0
+    assert out.startswith("302 neurons in 14 areas, 2266 synapses\n")
+    assert "\n120 rows were dropped when the wiring was read\n" in out
+    net = gr.datasets.celegans()
+    areas = pd.read_csv(folder / "tables" / "worm" / "areas.csv", index_col="area")
+    pd.testing.assert_frame_equal(areas, gr.statistics.areas(net), check_dtype=False, check_index_type=False)
+    projections = pd.read_csv(folder / "tables" / "worm" / "projections.csv")
+    pd.testing.assert_frame_equal(projections, gr.statistics.projections(net), check_dtype=False)
+
+
+def test_describe_a_network_without_synapses(capsys):
+    graph = gr.AreaGraph()
+    graph.add_area("alone", 1)
+    gr.io.write(graph.compile(seed=0), "net.npz")
+    code, out, _ = run(capsys, "describe", "net.npz")
+    assert code == 0
+    assert out.startswith("1 neuron in 1 area, 0 synapses; seed 0\n")
+    assert "%" not in out
+
+
+def test_compile_draws_what_the_library_draws(capsys):
+    code, out, _ = run(capsys, "compile", "net.toml", "-o", "net.npz", "--seed", "7")
+    net = gr.io.read("net.toml").compile(seed=7)
+    assert code == 0
+    assert gr.io.read("net.npz") == net
+    assert out == (
+        f"wrote net.npz: 30 neurons in 2 areas, {net.hidden.size} synapses; evidence (2 inputs); "
+        "answer (2 readouts); seed 7\n"
+    )
+
+
+@pytest.mark.parametrize("what", ["masks", "area-graph"])
+@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("b.PDF", b"%PDF"), ("c.svg", b"<?xml")])
+def test_plot_writes_a_picture(capsys, folder, what, name, start):
+    code, out, _ = run(capsys, "plot", "net.toml", "--what", what, "-o", name)
+    assert (code, out) == (0, f"wrote {name}\n")
+    assert (folder / name).read_bytes().startswith(start)
+
+
+def test_train_leaves_all_of_a_run(capsys, folder):
+    code, out, _ = run(capsys, "train", "net.toml", "--task", "perceptual-decision", "--out", "run", *QUICK)
+    assert code == 0
+    files = [*RUN, "psychometric.csv", "psychometric.png"]
+    assert sorted(path.name for path in (folder / "run").iterdir()) == sorted(files)
+    assert out.splitlines()[-1] == f"wrote to run: {', '.join(files)}"
+    assert re.search(r"^\d+\.\d% of 1200 held-out trials are decided rightly$", out, re.MULTILINE)
+    net = gr.io.read("run/network.npz")
+    assert net == gr.io.read("net.toml").compile(seed=0)
+    load_checkpoint("run/checkpoint.pt", gr.CTRNN(net, dt=20.0))
+
+
+@pytest.mark.parametrize("task", ["delayed-match-to-sample", "context-decision"])
+def test_train_adds_ends_to_areas(capsys, folder, task):
+    ends = ["--input-area", "sensory", "--readout-area", "motor-head", "motor-cord"]
+    code, out, _ = run(capsys, "train", "celegans", "--task", task, "--out", "run", *ends, *QUICK)
+    assert code == 0
+    net = gr.io.read("run/network.npz")
+    assert {p.post for p in net.projections if p.kind == "input"} == {"sensory"}
+    assert {p.pre for p in net.projections if p.kind == "readout"} == {"motor-head", "motor-cord"}
+    assert out.splitlines()[-1] == f"wrote to run: {', '.join(RUN)}"
+
+
+def test_train_goes_on_where_it_stopped(capsys):
+    words = ["train", "net.toml", "--task", "perceptual-decision", *QUICK, "--seed", "5"]
+    assert main([*words, "--out", "once", "--epochs", "3"]) == 0
+    assert main([*words, "--out", "twice"]) == 0
+    assert main([*words, "--out", "twice", "--epochs", "3", "--resume"]) == 0
+    once, twice = (pd.read_csv(f"{name}/training.csv").drop(columns="seconds") for name in ("once", "twice"))
+    pd.testing.assert_frame_equal(once, twice, check_exact=True)
+    assert len(once) == 3
+    capsys.readouterr()
+
+
+GO_ON = "Go on with the same, or give another folder."
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "found a checkpoint in 'run'. Go on with --resume, or give another folder."),
+        (
+            ["--resume", "--tau", "50"],
+            f"found a run with tau None in 'run'; this call has 50.0. {GO_ON}",
+        ),
+        (
+            ["--resume", "--trials", "65"],
+            f"found a run with trials 64 in 'run'; this call has 65. {GO_ON}",
+        ),
+        (["--resume"], "found a run of another network in 'run'. Give the same FILE, or another folder."),
+    ],
+)
+def test_two_runs_do_not_mix_in_one_folder(capsys, folder, words, message):
+    assert main([*TRAIN, *QUICK]) == 0
+    before = {path: path.read_bytes() for path in (folder / "run").iterdir()}
+    (folder / "net.toml").write_text(TOML.replace("0.5", "0.6"))
+    capsys.readouterr()
+    assert run(capsys, *TRAIN, *QUICK, *words) == (2, "", f"graphrnn train: error: {message}\n")
+    assert {path: path.read_bytes() for path in (folder / "run").iterdir()} == before
+
+
+def test_train_keeps_to_the_signs_on_request(capsys):
+    words = ["train", "net.toml", "--task", "perceptual-decision", "--out", "run", "--dale", "--tau", "50"]
+    assert main([*words, *QUICK]) == 0
+    rnn = gr.CTRNN(gr.io.read("run/network.npz"), dt=20.0, tau=50.0, dale=True)
+    load_checkpoint("run/checkpoint.pt", rnn)
+
+
+def test_the_demo_learns_to_decide(capsys, folder):
+    code, out, err = run(capsys, "demo", "--trials", "1000", "--epochs", "6")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].startswith(
+        "C. elegans: 302 neurons in 14 areas, 2266 synapses; stimulus (2 inputs); choice (2"
+    )
+    areas = [columns(line)[0] for line in lines[3:17]]
+    assert areas == [area.name for area in gr.datasets.celegans().areas]
+    clear = re.search(r"^at coherences of 12.8 % and above: (\d+\.\d)%$", out, re.MULTILINE)
+    assert float(clear[1]) >= 90
+    files = [
+        "areas.csv",
+        "projections.csv",
+        *RUN,
+        "psychometric.csv",
+        "psychometric.png",
+        "area-graph.png",
+        "masks.png",
+    ]
+    assert lines[-1] == f"wrote to graphrnn-demo: {', '.join(files)}"
+    assert sorted(path.name for path in (folder / "graphrnn-demo").iterdir()) == sorted(files)
+    assert "training on perceptual-decision: 6 epochs of 1000 trials\n" in err
+    net = gr.io.read("graphrnn-demo/network.npz")
+    assert {p.post for p in net.projections if p.kind == "input"} == {"sensory"}
+    motor = {"motor-head", "motor-sublateral", "motor-cord", "motor-sex", "pharynx-motor"}
+    assert {p.pre for p in net.projections if p.kind == "readout"} == motor
+    again = run(capsys, "demo", "--trials", "1000", "--epochs", "6", "--out", "again")[1]
+    assert again.splitlines()[:-1] == lines[:-1]
+
+
+def test_a_demo_that_did_not_learn_says_so(capsys):
+    code, _, err = run(capsys, "demo", "--trials", "1", "--epochs", "1", "--out", "short")
+    assert code == 1
+    assert err.splitlines()[-1] == "graphrnn demo: fewer than 90% are right. Train longer, with --epochs."
+
+
+GIVE = "Give a .toml area graph, a .npz network, or celegans."
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["describe", "no.toml"],
+            "found no file 'no.toml'. Give a .toml area graph, a .npz network, or celegans.",
+        ),
+        (
+            ["describe", "celegan"],
+            "found no file 'celegan'. Give a .toml area graph, a .npz network, or celegans.",
+        ),
+        (
+            ["describe", "bad.toml"],
+            "`io.read('bad.toml')` cannot read this file as TOML: expected '=' after a key in a key/value "
+            "pair (at line 1, column 6). Correct it there.",
+        ),
+        (
+            ["describe", "typo.toml"],
+            "`io.read('typo.toml')` does not know the key 'excitatroy' in area 'V1'. Did you mean "
+            "'excitatory'?",
+        ),
+        (
+            ["describe", "cut.npz"],
+            "`io.read('cut.npz')` cannot read this file: it is truncated, damaged or no .npz file of plain "
+            "arrays. Take another copy, or write it anew with io.write(net, path).",
+        ),
+        (
+            ["describe", "empty.toml"],
+            "`graph.compile(...)` needs at least one area. Add one with graph.add_area(name, size).",
+        ),
+        (
+            ["describe", "notes.txt"],
+            "`io.read('notes.txt')` needs a file name that ends in .npz (a Connectome) or .toml (an "
+            "AreaGraph); it ends in .txt.",
+        ),
+        (
+            ["describe", "celegans", "--out", "net.toml"],
+            "needs a folder for --out; 'net.toml' is a file. Give another name.",
+        ),
+        (
+            ["compile", "net.toml", "-o", "net.pt"],
+            "needs a file name that ends in .npz for --output; it got 'net.pt'.",
+        ),
+        (
+            ["compile", "celegans", "-o", "net.npz"],
+            "needs an area graph, a .toml file; the synapses of 'celegans' are drawn already.",
+        ),
+        (
+            ["compile", "net.toml", "-o", "no/net.npz"],
+            "`io.write(..., 'no/net.npz')` found no folder 'no'. Create it first.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "masks", "-o", "fig.gif"],
+            "needs a file name that ends in .png, .pdf, .svg for --output; it got 'fig.gif'.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "masks", "-o", "no/fig.png"],
+            "found no folder 'no'. Create it first.",
+        ),
+        ([*TRAIN, "--input-area", "V1"], "found 2 inputs in the network already. Leave out --input-area."),
+        (
+            [*TRAIN, "--readout-area", "V1"],
+            "found 2 readouts in the network already. Leave out --readout-area.",
+        ),
+        (
+            ["train", "net.toml", "--task", "context-decision", "--out", "run"],
+            "needs 6 inputs for context-decision; the network has 2. Draw 6 in the area graph, or choose "
+            "another task.",
+        ),
+        (
+            ["train", "celegans", *TRAIN[2:], "--input-area", "sensory"],
+            "needs 2 readouts for perceptual-decision; the network has 0. Draw 2 in the area graph, or add "
+            "them with --readout-area; the areas are sensory, interneuron-3, interneuron-4, interneuron-2, "
+            "interneuron-1, interneuron-pharynx-link, pharynx-inter, pharynx-polymodal, motor-head, "
+            "motor-sublateral, motor-cord, motor-sex, pharynx-motor, CAN.",
+        ),
+        (
+            ["train", "celegans", *TRAIN[2:], "--input-area", "sensori"],
+            "`net.with_input('stimulus', ...)` found no area named 'sensori'. Did you mean 'sensory'?",
+        ),
+        (
+            [*TRAIN, "--activation", "swish"],
+            "`CTRNN(...)` needs `activation` to be one of relu, tanh, sigmoid, softplus, retanh, identity; "
+            "it got 'swish'.",
+        ),
+        (
+            [*TRAIN, "--dt", "-1"],
+            "`PerceptualDecision(dt=-1.0)` needs `dt` to be finite and above 0; it got -1.0.",
+        ),
+    ],
+)
+def test_a_mistake_gives_one_sentence_and_code_2(capsys, folder, words, message):
+    (folder / "bad.toml").write_text("size 3")
+    (folder / "typo.toml").write_text(TOML.replace("excitatory", "excitatroy", 1))
+    (folder / "empty.toml").write_text("")
+    (folder / "notes.txt").write_text("hello")
+    gr.io.write(gr.datasets.celegans(), "whole.npz")
+    (folder / "cut.npz").write_bytes((folder / "whole.npz").read_bytes()[:5000])
+    before = sorted(folder.iterdir())
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert sorted(folder.iterdir()) == before
+    assert err == f"graphrnn {words[0]}: error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "graphrnn: error: the following arguments are required: COMMAND"),
+        (
+            ["plot", "net.toml", "-o", "x.png"],
+            "graphrnn plot: error: the following arguments are required: --what",
+        ),
+        (["demo", "--seed", "-1"], "argument --seed: needs a whole number of at least 0; it got -1"),
+        (["demo", "--epochs", "many"], "argument --epochs: invalid whole number value: 'many'"),
+        ([*TRAIN, "--dt", "fast"], "argument --dt: invalid number value: 'fast'"),
+    ],
+)
+def test_a_call_that_cannot_be_understood_gives_code_2(capsys, words, message):
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    assert err.splitlines()[-1].endswith(message)
+
+
+@pytest.mark.parametrize("command", ["demo", "describe", "compile", "plot", "train"])
+def test_help_shows_an_example_that_can_be_typed(capsys, command):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    out, _ = capsys.readouterr()
+    assert end.value.code == 0
+    assert f"\nexample:\n  graphrnn {command}" in out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert f"\n  graphrnn {command}" in capsys.readouterr().out
+
+
+def test_an_unknown_device_is_refused(capsys):
+    code, _, err = run(capsys, *TRAIN, "--device", "abacus")
+    assert code == 2
+    assert err.startswith("graphrnn train: error: found no device 'abacus' for --device: ")
+
+
+def test_an_interrupt_gives_code_130(capsys, monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(networks, "describe", interrupted)
+    assert run(capsys, "describe", "celegans") == (130, "", "graphrnn describe: interrupted\n")
+
+
+def test_an_interrupted_training_says_how_to_go_on(capsys, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gr.training, "evaluate", interrupted)
+    code, _, err = run(capsys, *TRAIN, *QUICK)
+    assert code == 130
+    assert err.splitlines()[-2:] == [
+        "the checkpoint in 'run' holds the last whole epoch; go on with --resume",
+        "graphrnn train: interrupted",
+    ]
+
+
+def test_a_traceback_is_shown_on_request(capsys):
+    with pytest.raises(ValueError, match="found no file"):
+        main(["describe", "no.toml", "--traceback"])
+
+
+def test_a_file_that_may_not_be_written_is_named(capsys, monkeypatch):
+    def refused(options):
+        raise PermissionError(13, "Permission denied", "tables/areas.csv")
+
+    monkeypatch.setattr(networks, "describe", refused)
+    message = "graphrnn describe: error: cannot use 'tables/areas.csv': Permission denied.\n"
+    assert run(capsys, "describe", "celegans") == (2, "", message)
+
+
+ROOT = Path(__file__).parent.parent  # so that the tests run without an installation
+PROGRAM = "import sys; from graphrnn.cli import main; sys.exit(main())"
+
+
+def test_the_process_ends_with_the_code_and_no_traceback():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, "describe", "no.toml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    message = f"graphrnn describe: error: found no file 'no.toml'. {GIVE}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "describe", "celegans"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 0
