@@ -22,17 +22,19 @@ def spectral_radius(matrix: Any) -> float:
     the largest modulus as those of a large ring do, the rate at which a vector grows stands in, good to
     about one part in a thousand.
     """
-    matrix = matrix.tocsr().astype(float)
-    radius = float(np.abs(matrix.diagonal()).max(initial=0.0))
-    return max([radius, *(_leading_modulus(block) for block in _blocks(matrix))])
-
-
-def _blocks(matrix: Any) -> Iterator[Any]:
-    """The part of the matrix within each strongly connected component of two neurons or more."""
-    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
+    matrix = matrix.tocsr().astype(float)
     _, label = connected_components(matrix, directed=True, connection="strong")
+    alone = np.bincount(label)[label] == 1
+    radius = float(np.abs(matrix.diagonal()[alone]).max(initial=0.0))
+    return max([radius, *(_leading_modulus(block) for block in _blocks(matrix, label))])
+
+
+def _blocks(matrix: Any, label: Any) -> Iterator[Any]:
+    """The part of the matrix within each component of two neurons or more."""
+    from scipy.sparse import csr_array
+
     size = np.bincount(label)
     order = np.argsort(label, kind="stable")
     place = np.empty(label.size, np.int64)  # of each neuron within its component

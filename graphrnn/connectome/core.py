@@ -212,7 +212,7 @@ class Connectome:
             ValueError: for shapes that do not fit together (with a hint where the transposed ones do), or
                 entries that are not finite.
         """
-        return cls(**fields_from_masks(input, hidden, readout))
+        return cls(**fields_from_masks("Connectome.from_masks(...)", input, hidden, readout))
 
     @property
     def n_neurons(self) -> int:
@@ -435,11 +435,13 @@ class Connectome:
         return Connectome, tuple((values | {"report": dict(self.report)}).values())
 
     def __repr__(self) -> str:
-        areas = f"{len(self.areas)} area{'' if len(self.areas) == 1 else 's'}"
-        return (
-            f"Connectome({self.n_neurons} neurons in {areas}, {self.hidden.size} synapses, "
-            f"{self.n_inputs} inputs, {self.n_readouts} readouts)"
-        )
+        neurons, areas = _counted(self.n_neurons, "neuron"), _counted(len(self.areas), "area")
+        ends = f"{_counted(self.n_inputs, 'input')}, {_counted(self.n_readouts, 'readout')}"
+        return f"Connectome({neurons} in {areas}, {_counted(self.hidden.size, 'synapse')}, {ends})"
+
+
+def _counted(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def _listed(names: Names) -> list[str] | None:

@@ -12,22 +12,20 @@ from graphrnn.connectome.synapses import Synapses
 
 __all__ = ["fields_from_masks"]
 
-_CALL = "Connectome.from_masks(...)"
 
-
-def fields_from_masks(input: Any, hidden: Any, readout: Any) -> dict[str, Any]:
-    """The fields of a one-area Connectome from masks in (post, pre)."""
-    hidden = _coo("hidden", hidden)
+def fields_from_masks(call: str, input: Any, hidden: Any, readout: Any) -> dict[str, Any]:
+    """The fields of a one-area Connectome from masks in (post, pre); `call` is what the user wrote."""
+    hidden = _coo(call, "hidden", hidden)
     n = hidden.shape[0]
     if hidden.shape != (n, n) or n == 0:
         raise ValueError(
-            f"`{_CALL}` needs a square hidden mask (neuron, neuron) of at least one neuron; "
+            f"`{call}` needs a square hidden mask (neuron, neuron) of at least one neuron; "
             f"it has shape {hidden.shape}."
         )
-    entry = _empty((n, 0)) if input is None else _coo("input", input)
-    exit_ = _empty((0, n)) if readout is None else _coo("readout", readout)
-    _check_shape("input", "(neuron, input)", entry.shape, axis=0, n=n)
-    _check_shape("readout", "(readout, neuron)", exit_.shape, axis=1, n=n)
+    entry = _empty((n, 0)) if input is None else _coo(call, "input", input)
+    exit_ = _empty((0, n)) if readout is None else _coo(call, "readout", readout)
+    _check_shape(call, "input", "(neuron, input)", entry.shape, axis=0, n=n)
+    _check_shape(call, "readout", "(readout, neuron)", exit_.shape, axis=1, n=n)
     area = Node("hidden", "area", 0, n)
     ends = {"input": entry.shape[1], "readout": exit_.shape[0]}
     nodes = {role: (Node(role, role, 0, size),) if size else () for role, size in ends.items()}
@@ -56,7 +54,7 @@ def _empty(shape: tuple[int, int]) -> Any:
     return coo_array(shape, dtype=np.float32)
 
 
-def _coo(name: str, mask: Any) -> Any:
+def _coo(call: str, name: str, mask: Any) -> Any:
     """The non-zero entries of a scipy sparse, numpy or torch mask."""
     from scipy.sparse import coo_array, issparse
 
@@ -66,7 +64,7 @@ def _coo(name: str, mask: Any) -> Any:
         mask = np.asarray(mask)
     if mask.ndim != 2 or mask.dtype.kind not in "biuf":
         raise TypeError(
-            f"`{_CALL}` needs the {name} mask as a 2-D numpy array, scipy sparse matrix or torch tensor "
+            f"`{call}` needs the {name} mask as a 2-D numpy array, scipy sparse matrix or torch tensor "
             f"of numbers; it got {mask.dtype} of shape {mask.shape}."
         )
     coo = coo_array(mask)
@@ -75,7 +73,7 @@ def _coo(name: str, mask: Any) -> Any:
     coo.sum_duplicates()
     if coo.data.dtype.kind == "f" and not np.isfinite(coo.data).all():
         raise ValueError(
-            f"`{_CALL}` needs finite entries in the {name} mask; it has NaN or infinite ones. "
+            f"`{call}` needs finite entries in the {name} mask; it has NaN or infinite ones. "
             "Put 0 where there is no synapse."
         )
     coo.eliminate_zeros()
@@ -92,14 +90,14 @@ def _from_torch(mask: Any) -> Any:
     return coo_array((coo.values().numpy(), tuple(coo.indices().numpy())), shape=tuple(coo.shape))
 
 
-def _check_shape(name: str, wanted: str, shape: tuple[int, int], *, axis: int, n: int) -> None:
+def _check_shape(call: str, name: str, wanted: str, shape: tuple[int, int], *, axis: int, n: int) -> None:
     if shape[axis] == n:
         return
     hint = "Check the order [input, hidden, readout]."
     if shape[1 - axis] == n:
         hint = "Its transpose fits: every mask here is (post, pre); nn4n's are transposed, so pass mask.T."
     raise ValueError(
-        f"`{_CALL}` needs the {name} mask as {wanted} with {n} neurons; it has shape {shape}. {hint}"
+        f"`{call}` needs the {name} mask to be {wanted} with {n} neurons; its shape is {shape}. {hint}"
     )
 
 

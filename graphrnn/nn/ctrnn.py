@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graphrnn import _checks
 from graphrnn._streams import Seed
 from graphrnn.connectome import Connectome, Synapses
+from graphrnn.connectome.masks import fields_from_masks
 from graphrnn.kernels import ACTIVATIONS, choose_backend, recurrence
 from graphrnn.nn import _arguments
 from graphrnn.nn.dale import Dale, signs_in_force
@@ -328,7 +329,7 @@ def _connectome(network: Any, masks: Any, seed: Seed) -> Connectome:
     if masks is not None:
         if not isinstance(masks, list | tuple) or len(masks) != 3:
             raise TypeError("`CTRNN(sparsity_masks=...)` needs a list of three, [input, hidden, readout].")
-        return Connectome.from_masks(*masks)
+        return Connectome(**fields_from_masks("CTRNN(sparsity_masks=...)", *masks))
     if isinstance(network, Connectome):
         return network
     if isinstance(network, nn.Module) or not hasattr(network, "compile"):

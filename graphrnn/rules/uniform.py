@@ -27,8 +27,7 @@ def as_rule(call: str, rule: Any) -> Rule:
     if isinstance(rule, Rule):
         return rule
     if isinstance(rule, int | float | np.integer | np.floating) and not isinstance(rule, bool):
-        _checks.fraction(call, "density", float(rule))
-        return Bernoulli(float(rule))
+        return Bernoulli(_checks.fraction(call, "density", rule))
     raise TypeError(
         f"`{call}` needs a connection rule or a density from 0 to 1; it got {rule!r}. "
         "Give a number such as 0.1 or a rule such as FixedIndegree(10)."
