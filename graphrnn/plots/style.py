@@ -111,12 +111,12 @@ def plain_axes(ax: Axes) -> None:
 
 
 def text_width(text: str, size: float) -> float:
-    """Width of a line of text in points."""
+    """Width of a line of text in points, with what hinting adds to it at screen resolution."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
     width, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
-    return float(width)
+    return 1.04 * float(width)
 
 
 Entry = tuple[Callable[["Axes", float, float], None], str]
