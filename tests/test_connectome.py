@@ -869,7 +869,7 @@ MESSAGES = [
     (lambda: NET.ends("output"), ValueError,
      "`net.ends(...)` needs `which` to be one of input, hidden, readout; it got 'output'."),
     (lambda: NET.to_torch("weights"), ValueError,
-     "`net.synapses(...)` needs `which` to be one of input, hidden, readout; it got 'weights'."),
+     "`net.to_torch(...)` needs `which` to be one of input, hidden, readout; it got 'weights'."),
     (lambda: NET.to_torch(layout="bsr"), ValueError,
      "`net.to_torch(...)` needs `layout` to be one of coo, csr; it got 'bsr'."),
     (lambda: NET.to_torch(weights=True), ValueError,

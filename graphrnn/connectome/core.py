@@ -317,6 +317,7 @@ class Connectome:
             >>> net.to_torch("input").shape
             torch.Size([10, 1])
         """
+        _checks.one_of("net.to_torch(...)", "which", which, _WHICH)
         return to_torch(self.synapses(which), layout, device, dtype, weights)
 
     def select(self, *, kind: Names = None, pre: Names = None, post: Names = None) -> Connectome:
