@@ -94,7 +94,10 @@ def test_describe_takes_the_worm_and_writes_whole_tables(capsys, folder):
     code, out, _ = run(capsys, "describe", "celegans", "--out", "tables/worm")
     assert code == 0
     assert out.startswith("302 neurons in 14 areas, 2266 synapses\n")
-    assert "\n120 rows were dropped when the wiring was read\n" in out
+    assert (
+        "\n120 edges were left out, because an end is no neuron of the table, when the wiring was read\n"
+        in out
+    )
     net = gr.datasets.celegans()
     areas = pd.read_csv(folder / "tables" / "worm" / "areas.csv", index_col="area")
     pd.testing.assert_frame_equal(areas, gr.statistics.areas(net), check_dtype=False, check_index_type=False)
@@ -137,7 +140,11 @@ def test_train_leaves_all_of_a_run(capsys, folder):
     files = [*RUN, "psychometric.csv", "psychometric.png"]
     assert sorted(path.name for path in (folder / "run").iterdir()) == sorted(files)
     assert out.splitlines()[-1] == f"wrote to run: {', '.join(files)}"
-    assert re.search(r"^\d+\.\d% of 1200 held-out trials are decided rightly$", out, re.MULTILINE)
+    assert re.search(
+        r"^\d+\.\d% of 1200 held-out trials are decided rightly; 17% of them hold no evidence$",
+        out,
+        re.MULTILINE,
+    )
     net = gr.io.read("run/network.npz")
     assert net == gr.io.read("net.toml").compile(seed=0)
     load_checkpoint("run/checkpoint.pt", gr.CTRNN(net, dt=20.0))
@@ -446,3 +453,20 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 0
+
+
+def test_resuming_where_nothing_is_says_so(capsys, folder):
+    words = ["train", "net.toml", "--task", "perceptual-decision", "--out", "none", "--resume", *QUICK]
+    code, _, err = run(capsys, *words)
+    assert code == 0
+    assert "found no checkpoint in 'none' yet; starting from the beginning\n" in err
+
+
+@pytest.mark.parametrize("rate", ["nan", "0", "-1", "inf"])
+def test_a_learning_rate_is_above_zero(capsys, folder, rate):
+    words = ["train", "net.toml", "--task", "perceptual-decision", "--out", "x", f"--learning-rate={rate}"]
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert f"needs a finite number above 0; it got '{rate}'" in capsys.readouterr().err
+    assert not (folder / "x").exists()

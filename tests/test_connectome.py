@@ -960,3 +960,10 @@ MESSAGES = [
 def test_messages(call, kind, message):
     with pytest.raises(kind, match=f"^{re.escape(message)}$"):
         call()
+
+
+def test_an_unsigned_readout_leaves_the_signs_to_the_hidden_mask():
+    hidden = np.array([[1, -1], [1, -1]])
+    assert Connectome.from_masks(None, hidden, np.ones((1, 2))).sign.tolist() == [1, -1]
+    mixed = np.array([[1, 1], [-1, -1]])
+    assert Connectome.from_masks(None, hidden, mixed).sign.tolist() == [0, 0]

@@ -180,8 +180,8 @@ REFUSED = [
         ValueError,
         {"dale": True},
         "`CTRNN(dale=True)` needs a sign for every neuron that has synapses; 5 of 5 neurons have synapses "
-        "but no sign. Give their areas a fraction `excitatory`, or use masks whose columns have one sign "
-        "each.",
+        "but no sign, or both signs. Give their areas a fraction `excitatory` or the table of neurons a "
+        "column `sign`; in a signed mask each column, (post, pre), needs one sign.",
     ),
 ]
 
@@ -200,8 +200,8 @@ def test_a_device_that_torch_does_not_know():
 def test_positivity_constraints_on_a_half_signed_network():
     assert message(ValueError, lambda: CTRNN(network(0.5), positivity_constraints=True)) == (
         "`CTRNN(positivity_constraints=True)` needs a sign for every neuron that has synapses; 2 of 5 "
-        "neurons have synapses but no sign. Give their areas a fraction `excitatory`, or use masks whose "
-        "columns have one sign each."
+        "neurons have synapses but no sign, or both signs. Give their areas a fraction `excitatory` or the "
+        "table of neurons a column `sign`; in a signed mask each column, (post, pre), needs one sign."
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import io
 import math
 import os
@@ -837,3 +838,17 @@ def test_training_and_resuming_on_cuda(tmp_path):
     on_cpu = Network(inputs=6)
     load_checkpoint(path, on_cpu)
     assert evaluate(on_cpu, task).loss == pytest.approx(evaluate(whole, task).loss, rel=1e-3)
+
+
+def test_a_validation_loss_that_is_not_a_number_stops_the_run(tmp_path, monkeypatch):
+    result = evaluate(Network(), TASK)
+    monkeypatch.setattr(
+        "graphrnn.training.loop.evaluate", lambda *_, **__: dataclasses.replace(result, loss=float("nan"))
+    )
+    with pytest.raises(FloatingPointError) as e:
+        fit(Network(), TASK, validation=TASK, epochs=2, checkpoint=tmp_path / "run.pt", progress=False)
+    assert str(e.value) == (
+        "`fit(...)` stopped because the validation loss became nan after epoch 1; a checkpoint holds the "
+        "epoch before. Lower the learning rate or `clip`, or start from a smaller spectral radius."
+    )
+    assert os.listdir(tmp_path) == []

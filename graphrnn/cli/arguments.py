@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,16 @@ def _number(text: str) -> float:
 _number.__name__ = "number"
 
 
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"needs a finite number above 0; it got {text!r}")
+    return number
+
+
+_above_zero.__name__ = "number"
+
+
 def _seed(command: argparse.ArgumentParser, what: str) -> None:
     command.add_argument(
         "--seed", type=_at_least(0), default=0, metavar="N", help=f"seed of {what} (default 0)"
@@ -197,10 +208,13 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--batch-size", type=_at_least(1), default=64, metavar="N", help="trials in a step (default 64)"
     )
     course.add_argument(
-        "--learning-rate", type=_number, default=1e-3, metavar="X", help="of Adam (default 0.001)"
+        "--learning-rate", type=_above_zero, default=1e-3, metavar="X", help="of Adam (default 0.001)"
     )
     course.add_argument(
-        "--threads", type=_at_least(1), metavar="N", help="CPU threads (default: torch's choice)"
+        "--threads",
+        type=_at_least(1),
+        metavar="N",
+        help="CPU threads (default: 1 up to 1,000 neurons, then torch's choice)",
     )
     course.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda or cuda:1")
     _seed(command, "synapses, weights, noise and trials")

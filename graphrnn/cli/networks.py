@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 _FORMATS = (".png", ".pdf", ".svg")
+_REPORTED = {
+    "dropped": "left out, because an end is no neuron of the table,",
+    "merged": "merged into another of the same pair",
+}
 
 
 def network(options: argparse.Namespace) -> Connectome:
@@ -66,7 +70,7 @@ def describe(options: argparse.Namespace) -> int:
     if net.projections:
         print("\n" + tables.projection_table(statistics.projections(net)))
     for what, number in net.report.items():
-        print(f"\n{number} rows were {what} when the wiring was read")
+        print(f"\n{number} edges were {_REPORTED.get(what, what)} when the wiring was read")
     if out is not None:
         write_tables(net, out)
         print(f"\nwrote {out / 'areas.csv'} and {out / 'projections.csv'}")

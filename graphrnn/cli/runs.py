@@ -33,6 +33,7 @@ TASKS = {
 _CLEAR = 12.8  # % coherence from which on the demo's decisions must be right
 _ENOUGH = 0.9  # of them
 _HELD_OUT = {"validation": 300, "test": 1200}  # trials
+_SMALL = 1000  # neurons up to which a second thread gains nothing, and on a busy machine is a brake
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def train(options: argparse.Namespace) -> int:
     out = networks.folder(options.out)
     if (out / "checkpoint.pt").exists():
         _check_resume(net, settings)
+    elif settings.resume:
+        _say(f"found no checkpoint in {options.out!r} yet; starting from the beginning")
     print(tables.heading(net))
     try:
         written, _ = _run(rnn, settings)
@@ -91,7 +94,6 @@ def demo(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         trials=options.trials,
         seed=options.seed,
-        threads=1,  # 302 neurons are too few to share out; on a busy machine a second thread is a brake
     )
     net = datasets.celegans()
     motor = [area.name for area in net.areas if "motor" in area.name]
@@ -148,7 +150,12 @@ def _check_resume(net: Connectome, settings: _Settings) -> None:
     out = settings.out
     if not settings.resume:
         raise ValueError(f"found a checkpoint in {str(out)!r}. Go on with --resume, or give another folder.")
-    there = json.loads((out / "settings.json").read_text())
+    try:
+        there = json.loads((out / "settings.json").read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"cannot read {str(out / 'settings.json')!r} as JSON: {error}. Give another folder."
+        ) from error
     for name, here in settings.kept.items():
         if there.get(name) != here:
             raise ValueError(
@@ -201,7 +208,7 @@ def _run(rnn: CTRNN, settings: _Settings) -> tuple[list[str], float]:
     io.write(rnn.net, out / "network.npz")
     (out / "settings.json").write_text(json.dumps(settings.kept, indent=1) + "\n")
     _say(f"training on {settings.task}: {settings.epochs} epochs of {settings.trials} trials")
-    with _threads(settings.threads):
+    with _threads(1 if settings.threads is None and rnn.net.n_neurons <= _SMALL else settings.threads):
         history = fit(
             rnn,
             _task(settings, "training", settings.trials),
@@ -212,7 +219,6 @@ def _run(rnn: CTRNN, settings: _Settings) -> tuple[list[str], float]:
             checkpoint=out / "checkpoint.pt",
             resume=settings.resume,
             seed=settings.seed,
-            progress=sys.stderr.isatty(),
         )
         test = _task(settings, "test", _HELD_OUT["test"])
         result = evaluate(rnn, test)
@@ -222,7 +228,7 @@ def _run(rnn: CTRNN, settings: _Settings) -> tuple[list[str], float]:
     networks.save_picture(rnn.plot_layers(), out / "layers.png")
     written = ["network.npz", "settings.json", "checkpoint.pt", "training.csv", "training.png", "layers.png"]
     right = result.accuracy
-    print(f"{right:.1%} of {_HELD_OUT['test']} held-out trials are decided rightly")
+    print(f"{right:.1%} of {_HELD_OUT['test']} held-out trials are decided rightly{_by_luck(test)}")
     if hasattr(test, "psychometric"):
         table = test.psychometric(result.decisions)
         table.to_csv(out / "psychometric.csv", index=False)
@@ -230,6 +236,13 @@ def _run(rnn: CTRNN, settings: _Settings) -> tuple[list[str], float]:
         written += ["psychometric.csv", "psychometric.png"]
         right = _print_by_coherence(test, result.decisions)
     return written, right
+
+
+def _by_luck(task: Any) -> str:
+    """A word on trials without evidence, which nobody decides better than half."""
+    conditions = task.conditions
+    share = float((conditions["coherence"] == 0).mean()) if "coherence" in conditions else 0.0
+    return f"; {share:.0%} of them hold no evidence" if share else ""
 
 
 def _print_by_coherence(task: Any, decisions: torch.Tensor) -> float:

@@ -106,13 +106,14 @@ def _synapses(coo: Any) -> Synapses:
 
 
 def _signs(hidden: Any, readout: Any) -> NDArray[np.int8]:
-    """The sign of each column where the masks are signed: 0 for mixed and for silent neurons."""
+    """The sign of each column of the masks that are signed: 0 for mixed and for silent neurons."""
     n = hidden.shape[0]
     sign = np.zeros(n, np.int8)
-    data = np.concatenate([hidden.data, readout.data]).astype(np.float64)
-    if not (data < 0).any():
+    signed = [mask for mask in (hidden, readout) if (mask.data < 0).any()]
+    if not signed:
         return sign
-    column = np.concatenate([hidden.col, readout.col])
+    data = np.concatenate([mask.data for mask in signed]).astype(np.float64)
+    column = np.concatenate([mask.col for mask in signed])
     positive = np.bincount(column[data > 0], minlength=n) > 0
     negative = np.bincount(column[data < 0], minlength=n) > 0
     sign[positive & ~negative] = 1

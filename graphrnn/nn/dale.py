@@ -74,7 +74,8 @@ def signs_in_force(net: Connectome, dale: bool, positivity_constraints: bool) ->
         asked = "dale" if dale else "positivity_constraints"
         raise ValueError(
             f"`CTRNN({asked}=True)` needs a sign for every neuron that has synapses; {unknown} of "
-            f"{net.n_neurons} neurons have synapses but no sign. Give their areas a fraction `excitatory`, "
-            "or use masks whose columns have one sign each."
+            f"{net.n_neurons} neurons have synapses but no sign, or both signs. Give their areas a fraction "
+            "`excitatory` or the table of neurons a column `sign`; in a signed mask each column, "
+            "(post, pre), needs one sign."
         )
     return net.sign

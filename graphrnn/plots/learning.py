@@ -87,7 +87,7 @@ def psychometric(table: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
         xlabel="signed coherence (%)",
     )
     axes.set_ylabel("fraction of choice 1")
-    note = f"bias {bias:.2g} %\nwidth {width:.2g} %"
+    note = f"bias {bias:.2g} %\nwidth {width:.2g} %".replace("-", "−")
     axes.text(0.03, 0.97, note, transform=axes.transAxes, size=NAME, color=_BLUE, va="top")
     return figure
 
@@ -126,6 +126,8 @@ def training(history: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
             ]
         )
     ]
+    from matplotlib.ticker import MaxNLocator
+
     figure, host, width, height = canvas(ax, COLUMN, 24.0 + 92.0 * len(drawn))
     each = (height - 24 - 6) / max(len(drawn), 1)
     for i, (word, columns) in enumerate(drawn):
@@ -145,7 +147,8 @@ def training(history: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
         if word == "accuracy":
             axes.set_ylim(top=1.02)
         axes.tick_params(labelbottom=last)
-        axes.locator_params(axis="x", integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlim(epoch.min() - 0.5, epoch.max() + 0.5)
         if last:
             axes.set_xlabel("epoch")
         if i == 0 and any(label == "validation" for _, label in columns):
@@ -168,9 +171,10 @@ def _columns(call: str, table: Any, names: tuple[str, ...]) -> list[Floats]:
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
+        way_out = " Pass its `metrics`." if hasattr(table, "metrics") else ""
         raise TypeError(
             f"`{call}` needs a pandas DataFrame with columns {', '.join(names)}; "
-            f"it got {type(table).__name__}."
+            f"it got {type(table).__name__}.{way_out}"
         )
     for name in names:
         if name not in table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -211,6 +212,7 @@ def fit(
             if validation is not None:
                 result = evaluate(model, validation, batch_size=batch_size, loss=loss)
                 held_out = (result.loss, result.accuracy)
+                _check_held_out(result.loss, epoch)
             seconds = time.perf_counter() - start
             metrics = EpochMetrics(epoch, totals.loss, totals.accuracy, norm, *held_out, seconds)
             run.epochs.append(metrics)
@@ -271,6 +273,15 @@ def _check_finite(what: str, value: Tensor, epoch: int, batch: int) -> None:
             f"`fit(...)` stopped because the {what} became {value.item()} in epoch {epoch}, batch {batch}; "
             "the model keeps the weights from before this batch. Look for NaN in the inputs, lower the "
             "learning rate or `clip`, or start from a smaller spectral radius."
+        )
+
+
+def _check_held_out(loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"`fit(...)` stopped because the validation loss became {loss} after epoch {epoch}; a checkpoint "
+            "holds the epoch before. Lower the learning rate or `clip`, or start from a smaller spectral "
+            "radius."
         )
 
 
@@ -357,4 +368,11 @@ def _bar(progress: bool, run: _Run, epochs: int) -> Any:
 
     batches_per_epoch = math.ceil(run.settings.trials / run.settings.batch_size)
     done = batches_per_epoch * len(run.epochs)
-    return tqdm(total=batches_per_epoch * epochs, initial=done, unit="batch", disable=not progress)
+    often = 0.1 if sys.stderr.isatty() else 30.0  # seconds; a log has no use for a bar that moves
+    return tqdm(
+        total=batches_per_epoch * epochs,
+        initial=done,
+        unit="batch",
+        mininterval=often,
+        disable=not progress,
+    )
