@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["GROUP", "Call", "Pattern", "call", "missing"]
+__all__ = ["GROUP", "Call", "Pattern", "call", "library", "missing"]
 
 int32, int64, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 GROUP = 8  # rows of a matrix that are multiplied together
