@@ -25,6 +25,17 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
+@pytest.fixture(autouse=True)
+def _runs_here(request):
+    """Skips a test of a backend that this machine, or this installation, does not offer."""
+    arguments = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    backend = BACKENDS.get(arguments.get("backend"))
+    if backend is not None:
+        why = backend.unavailable(torch.device(arguments.get("device", "cpu")), torch.float32)
+        if why is not None:
+            pytest.skip(f"backend {backend.name}: {why}")
+
+
 def random_mask(n_post, n_pre, density, seed=0):
     return np.random.default_rng(seed).random((n_post, n_pre)) < density
 
@@ -427,7 +438,7 @@ WRONG_RECURRENCE = {
     "r0": (torch.ones(2, 4), "`recurrence` needs `r0` of shape (neuron, batch) = (2, 3); it got (2, 4)."),
     "rate_noise": (torch.ones(3, 2, 3), "`recurrence` needs `rate_noise` of shape (time, neuron, batch) = (4, 2, 3); it got (3, 2, 3)."),  # noqa: E501
     "activation": ("gelu", "`recurrence` needs `activation` to be one of relu, tanh, sigmoid, softplus, retanh, identity; it got 'gelu'."),  # noqa: E501
-    "backend": ("abacus", "There is no backend `abacus`. Take `auto` or `torch` or `reference`."),
+    "backend": ("abacus", f"There is no backend `abacus`. Take {' or '.join(f'`{name}`' for name in ('auto', *available_backends()))}."),  # noqa: E501
 }  # fmt: skip
 
 
@@ -507,8 +518,10 @@ class TestRefusals:
 
 class TestChoice:
     def test_auto_takes_the_fastest_and_says_so(self):
+        fastest, *_ = BACKENDS
         choice = choose_backend("auto", "cpu", torch.float32)
-        assert choice == (available_backends("cpu")[0], "the fastest available on cpu in float32")
+        assert choice.name == available_backends("cpu")[0]
+        assert (choice == (fastest, "the fastest available on cpu in float32")) == (choice.name == fastest)
 
     def test_by_name(self):
         assert choose_backend("reference", "cpu", torch.float64) == ("reference", "asked for by name")
@@ -517,7 +530,8 @@ class TestChoice:
         name, reason = choose_backend("auto", "mps", torch.float32)
         assert name == "reference"
         assert reason == (
-            "the fastest available on mps in float32; `torch` is not: torch has no sparse products on mps"
+            "the fastest available on mps in float32; `native` is not: it runs on CPUs alone; "
+            "`torch` is not: torch has no sparse products on mps"
         )
 
     def test_unavailable(self):

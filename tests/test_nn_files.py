@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import graphrnn as gr
-from graphrnn.kernels import explain_backend
+from graphrnn.kernels import choose_backend, explain_backend
 from graphrnn.nn import CTRNN
 
 
@@ -283,10 +283,12 @@ def test_explain_names_backend_forms_and_reasons():
         which: f"{p.n_synapses} of {p.shape[0] * p.shape[1]} possible synapses"
         for which, p in pattern.items()
     }
+    choice = choose_backend("auto", "cpu", torch.float32)
+    by = {"input": "torch", "hidden": choice.name, "readout": "torch"}
     assert rnn.explain().splitlines() == [
         f"{rnn.net!r} on cpu in float32",
-        "recurrence: backend 'torch', the fastest available on cpu in float32",
-        *(f"{which}: {sizes[which]}; {explain_backend('torch', pattern[which])}" for which in pattern),
+        f"recurrence: backend {choice.name!r}, {choice.reason}",
+        *(f"{which}: {sizes[which]}; {explain_backend(by[which], pattern[which])}" for which in pattern),
         "time constants: learnable; Dale's law: from the signs of the neurons",
     ]
     density = pattern["hidden"].density

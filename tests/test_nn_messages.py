@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import graphrnn as gr
+from graphrnn.kernels import available_backends
 from graphrnn.nn import CTRNN, State
 
 
@@ -82,7 +83,12 @@ REFUSED = [
         "`CTRNN(init='weights')` needs a network with weights; this one has none. "
         "Leave init out to draw them.",
     ),
-    (ValueError, {"backend": "fast"}, "There is no backend `fast`. Take `auto` or `torch` or `reference`."),
+    (
+        ValueError,
+        {"backend": "fast"},
+        "There is no backend `fast`. Take "
+        f"{' or '.join(f'`{name}`' for name in ('auto', *available_backends()))}.",
+    ),
     (
         TypeError,
         {"dtype": torch.float16},

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import torch
 
 from graphrnn.kernels.contract import Backend
+from graphrnn.kernels.native import NativeBackend
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.torch_csr import TorchBackend
 
 __all__ = ["BACKENDS", "REFERENCE", "Choice", "available_backends", "choose_backend", "explain_backend"]
 
 # By name, the fastest first. `reference` is not among them: it runs under torch's autograd.
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (TorchBackend(),)}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (NativeBackend(), TorchBackend())}
 REFERENCE = "reference"
 
 
@@ -31,7 +32,7 @@ def available_backends(
 
     Example:
         >>> available_backends("cpu")
-        ('torch', 'reference')
+        (...'torch', 'reference')
     """
     device = torch.device(device)
     names = [name for name, backend in BACKENDS.items() if backend.unavailable(device, dtype) is None]
@@ -50,8 +51,8 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
         ValueError: if there is no such backend, or not on this device or in this precision.
 
     Example:
-        >>> choose_backend("auto", "cpu", torch.float32).name
-        'torch'
+        >>> choose_backend("torch", "cpu", torch.float32)
+        Choice(name='torch', reason='asked for by name')
     """
     device = torch.device(device)
     place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"

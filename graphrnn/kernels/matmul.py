@@ -97,6 +97,8 @@ def _(*inputs: Any) -> tuple[Tensor, Tensor]:
 
 
 def _each_step(matrix: Tensor, x: Tensor) -> Tensor:
+    if matrix.layout is torch.strided:
+        return torch.bmm(matrix.expand(len(x), *matrix.shape), x)
     result = x.new_empty(x.shape[0], matrix.shape[0], x.shape[2])
     for t, step in enumerate(result):
         torch.mm(matrix, x[t], out=step)

@@ -1,0 +1,82 @@
+"""The compiled library behind the native backend: how it is found, called, and what its call holds."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["GROUP", "Call", "Pattern", "call", "library", "missing"]
+
+int32, int64, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
+GROUP = 8  # rows of a matrix that are multiplied together
+
+
+class Pattern(ctypes.Structure):
+    """A sparse matrix in groups of rows, with what several rows of a group share as blocks."""
+
+    _fields_ = [
+        *((name, int64) for name in ("n_rows", "n_cols", "n_synapses")),
+        *((name, pointer) for name in ("block_start", "block_col", "block_source")),
+        *((name, pointer) for name in ("rest_start", "rest_col", "rest_source")),
+    ]
+
+
+class Call(ctypes.Structure):
+    """One forward or backward pass; the same fields in the same order as in `src/api.hpp`."""
+
+    _fields_ = [
+        *((name, int64) for name in ("steps", "neurons", "batch")),
+        *(
+            (name, int32)
+            for name in ("is_double", "activation", "threads", "isa", "tile_bytes", "team", "noisy")
+        ),
+        ("cache_bytes", int64),
+        ("forward", Pattern),
+        ("transposed", Pattern),
+        ("permutation", pointer),
+        *((name, pointer) for name in ("values", "drive", "alpha", "v0", "r0", "noise")),
+        *((name, pointer) for name in ("rates", "states", "v_last")),
+        *((name, pointer) for name in ("grad_rates", "grad_v_last")),
+        *((name, pointer) for name in ("grad_values", "grad_drive", "grad_alpha", "grad_v0", "grad_r0")),
+        *((name, pointer) for name in ("release", "acquire", "interrupted")),
+    ]
+
+
+@cache
+def library() -> ctypes.PyDLL | str:
+    """The library, or half a sentence that says why there is none.
+
+    PyDLL, because the library itself gives the interpreter's lock back and takes it again when it
+    asks for signals; an exception that it finds then surfaces from the call.
+    """
+    found = sorted(Path(__file__).parent.glob("_graphrnn_native.*"))
+    if not found:
+        return "graphrnn was installed without its compiled library"
+    try:
+        loaded = ctypes.PyDLL(str(found[0]))
+    except OSError as error:
+        return f"its compiled library does not load ({error})"
+    if loaded.graphrnn_call_size() != ctypes.sizeof(Call):
+        return "its compiled library belongs to another version of graphrnn"
+    return loaded
+
+
+def _missing() -> str | None:
+    found = library()
+    return found if isinstance(found, str) else None
+
+
+# Why there is no library, as half a sentence; None if there is one. Never changes, so that torch.compile
+# need not look into it.
+missing: Callable[[], str | None] = torch.compiler.assume_constant_result(_missing)  # type: ignore[no-untyped-call]
+
+
+def call(name: str, *arguments: Any) -> None:
+    """Calls a function of the library and turns its status into an exception."""
+    if getattr(library(), name)(*arguments) == 1:
+        raise MemoryError("the native backend of graphrnn found no memory for its workspace")

@@ -1,0 +1,52 @@
+// What Python hands over and what each instruction set offers.
+#pragma once
+#include <cstdint>
+
+namespace graphrnn {
+
+// A sparse matrix in groups of GROUP rows. A column that many rows of a group share is a block:
+// GROUP values side by side, zero where a row lacks the synapse. All other synapses are plain
+// compressed rows. `block_source` and `rest_source` number the synapses; null means none moved.
+constexpr int GROUP = 8;
+
+struct Pattern {
+    std::int64_t n_rows, n_cols, n_synapses;
+    const std::int32_t *block_start, *block_col, *block_source;  // (group + 1), (block), (block, GROUP)
+    const std::int32_t *rest_start, *rest_col, *rest_source;     // (row + 1), (rest), (rest)
+};
+
+// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there".
+struct Call {
+    std::int64_t steps, neurons, batch;
+    std::int32_t is_double, activation, threads;
+    std::int32_t isa, tile_bytes, team, noisy;  // isa -1, tile_bytes 0: to be chosen here
+    std::int64_t cache_bytes;  // of one core's own cache; 0 to ask the machine
+    Pattern forward, transposed;
+    const std::int32_t* permutation;  // of the values of the transposed matrix
+    const void *values, *drive, *alpha, *v0, *r0, *noise;
+    void *rates, *states, *v_last;  // outputs of forward, inputs of backward
+    const void *grad_rates, *grad_v_last;
+    void *grad_values, *grad_drive, *grad_alpha, *grad_v0, *grad_r0;
+    // The interpreter's own functions, so that this library needs no Python headers and is one for
+    // all versions: PyEval_SaveThread, PyEval_RestoreThread, PyErr_CheckSignals.
+    void* (*release)();
+    void (*acquire)(void*);
+    int (*interrupted)();
+};
+
+enum Activation : std::int32_t { RELU, TANH, SIGMOID, SOFTPLUS, RETANH, IDENTITY };
+enum Status : std::int32_t { DONE = 0, OUT_OF_MEMORY = 1, INTERRUPTED = 2 };
+
+class Control;
+
+// One instruction set's kernels.
+struct Kernels {
+    Status (*forward)(const Call&, Control&);
+    Status (*backward)(const Call&, Control&);
+};
+
+namespace generic { extern const Kernels kernels; }
+namespace avx2 { extern const Kernels kernels; }
+namespace avx512 { extern const Kernels kernels; }
+
+}  // namespace graphrnn

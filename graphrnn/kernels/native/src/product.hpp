@@ -1,0 +1,145 @@
+// Rows of W r for a tile of the batch, eight rows at a time.
+#pragma once
+#include "api.hpp"
+#include "simd.hpp"
+
+namespace graphrnn::GRAPHRNN_ISA {
+
+// A matrix with its values in the order in which the product reads them.
+template <class T>
+struct Matrix {
+    index n_rows, n_groups, n_rest;
+    const std::int32_t *block_start, *block_col;
+    const T* block_values;  // (block, GROUP)
+    const std::int32_t *rest_start, *rest_col;
+    const T* rest_values;
+
+    index work(index group) const {  // what a group costs, roughly
+        const index first = group * GROUP, last = first + GROUP < n_rows ? first + GROUP : n_rows;
+        const index blocks = block_start ? block_start[group + 1] - block_start[group] : 0;
+        return rest_start[last] - rest_start[first] + 3 * blocks + 2 * GROUP;
+    }
+};
+
+// A tile: V registers of the batch side by side, N rows of them packed, so that a row of rates is
+// whole cache lines and the rates of a tile stay in the cache of one core.
+template <class T, int Bytes, int V_>
+struct Tile {
+    using S = Simd<T, Bytes>;
+    using scalar = T;
+    using vec = typename S::vec;
+    static constexpr int V = V_, LANES = S::LANES, WIDTH = V * LANES;
+    static constexpr int CHAINS = V >= 4 ? 2 : 4;         // sums at once, to hide the latency of additions
+    static constexpr int AHEAD = 64, STREAM = 512;  // synapses, see `fetch`
+
+    static INLINE void add(vec* sum, T weight, const T* row) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sum[v] += weight * S::load(row + v * LANES);
+    }
+
+    // Where the rates outgrow the cache: fetches those of the synapses to come, and the synapses beyond
+    // them, since so many gathers keep the machine's own prefetching from following those.
+    static INLINE void fetch(const Matrix<T>& m, index k, const T* r) {
+        __builtin_prefetch(m.rest_values + k + STREAM);
+        __builtin_prefetch(m.rest_col + k + STREAM);
+#pragma GCC unroll 4
+        for (int c = 0; c < CHAINS; ++c) {
+            const index ahead = k + c + AHEAD < m.n_rest ? k + c + AHEAD : m.n_rest - 1;
+            const char* row = reinterpret_cast<const char*>(r + index(m.rest_col[ahead]) * WIDTH);
+#pragma GCC unroll 4
+            for (int line = 0; line < WIDTH * int(sizeof(T)); line += 64) __builtin_prefetch(row + line);
+        }
+    }
+
+    // One compressed row.
+    template <bool Fetch>
+    static INLINE void row(const Matrix<T>& m, index i, const T* r, vec* out) {
+        vec sum[CHAINS][V] = {};
+        const T* w = m.rest_values;
+        const std::int32_t* col = m.rest_col;
+        index k = m.rest_start[i];
+        const index end = m.rest_start[i + 1];
+        for (; k + CHAINS <= end; k += CHAINS) {
+            if constexpr (Fetch) fetch(m, k, r);
+#pragma GCC unroll 4
+            for (int c = 0; c < CHAINS; ++c) add(sum[c], w[k + c], r + index(col[k + c]) * WIDTH);
+        }
+        for (; k < end; ++k) add(sum[0], w[k], r + index(col[k]) * WIDTH);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+            vec total = sum[0][v];
+#pragma GCC unroll 4
+            for (int c = 1; c < CHAINS; ++c) total += sum[c][v];
+            out[v] += total;
+        }
+    }
+
+    // The blocks of a group, as many rows at once as the registers hold.
+    static INLINE void blocks(const Matrix<T>& m, index group, const T* r, vec (*out)[V]) {
+        constexpr int ROWS = ACCUMULATORS / V >= GROUP ? GROUP : ACCUMULATORS / V;
+        const index first = m.block_start[group], last = m.block_start[group + 1];
+        if (first == last) return;
+#pragma GCC unroll 8
+        for (int from = 0; from < GROUP; from += ROWS) {
+            vec sum[ROWS][V] = {};
+            for (index k = first; k < last; ++k) {
+                const T* w = m.block_values + k * GROUP + from;
+                const T* rates = r + index(m.block_col[k]) * WIDTH;
+                vec x[V];
+#pragma GCC unroll 4
+                for (int v = 0; v < V; ++v) x[v] = S::load(rates + v * LANES);
+#pragma GCC unroll 8
+                for (int q = 0; q < ROWS; ++q)
+#pragma GCC unroll 4
+                    for (int v = 0; v < V; ++v) sum[q][v] += w[q] * x[v];
+            }
+#pragma GCC unroll 8
+            for (int q = 0; q < ROWS; ++q)
+#pragma GCC unroll 4
+                for (int v = 0; v < V; ++v) out[from + q][v] = sum[q][v];
+        }
+    }
+
+    static INLINE void clear(vec (*out)[V]) {
+#pragma GCC unroll 8
+        for (int q = 0; q < GROUP; ++q)
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) out[q][v] = S::zero();
+    }
+
+    // Rows group * GROUP and following of W r.
+    static INLINE void product(const Matrix<T>& m, index group, int rows, bool outgrown, const T* r, vec (*out)[V]) {
+        clear(out);
+        if (m.block_start) blocks(m, group, r, out);
+        const index first = group * GROUP;
+        if (outgrown)
+            for (int q = 0; q < rows; ++q) row<true>(m, first + q, r, out[q]);
+        else
+            for (int q = 0; q < rows; ++q) row<false>(m, first + q, r, out[q]);
+    }
+
+    static INLINE void load(const T* from, index width, vec* to) {
+        if (width >= WIDTH) {
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) to[v] = S::load(from + v * LANES);
+        } else {
+            for (int v = 0; v < V; ++v) {
+                const index n = width - v * LANES;
+                to[v] = n <= 0 ? S::zero() : S::load(from + v * LANES, int(n));
+            }
+        }
+    }
+    static INLINE void store(T* to, index width, const vec* from) {
+        if (width >= WIDTH) {
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) S::store(to + v * LANES, from[v]);
+        } else {
+            for (int v = 0; v < V; ++v) {
+                const index n = width - v * LANES;
+                if (n > 0) S::store(to + v * LANES, from[v], int(n));
+            }
+        }
+    }
+};
+
+}  // namespace graphrnn::GRAPHRNN_ISA

@@ -1,0 +1,119 @@
+// Vectors of any width in the compiler's own vector types: one source for AVX-512, AVX2, SSE2, NEON.
+// Compiled once per instruction set, each in a namespace of its own; nothing of the standard library
+// that a linker could merge between them.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(GRAPHRNN_AVX512)
+#define GRAPHRNN_ISA avx512
+#elif defined(GRAPHRNN_AVX2)
+#define GRAPHRNN_ISA avx2
+#else
+#define GRAPHRNN_ISA generic
+#endif
+#define INLINE inline __attribute__((always_inline))
+
+namespace graphrnn::GRAPHRNN_ISA {
+
+using index = std::int64_t;
+
+#if defined(GRAPHRNN_AVX512)
+constexpr int BYTES = 64;
+constexpr int ACCUMULATORS = 16;  // of 32 registers
+#elif defined(GRAPHRNN_AVX2)
+constexpr int BYTES = 32;
+constexpr int ACCUMULATORS = 8;  // of 16
+#else
+constexpr int BYTES = 16;
+constexpr int ACCUMULATORS = 8;
+#endif
+
+template <class T> struct Integer;
+template <> struct Integer<float> { using type = std::int32_t; };
+template <> struct Integer<double> { using type = std::int64_t; };
+
+// `Lanes` numbers of type T in one register.
+template <class T, int Bytes>
+struct Simd {
+    using scalar = T;
+    static constexpr int LANES = Bytes / int(sizeof(T));
+    typedef T vec __attribute__((vector_size(Bytes)));
+    typedef typename Integer<T>::type ints __attribute__((vector_size(Bytes)));
+
+    static INLINE vec load(const T* from) {
+        vec v;
+        std::memcpy(&v, from, Bytes);
+        return v;
+    }
+    static INLINE void store(T* to, vec v) { std::memcpy(to, &v, Bytes); }
+    static INLINE vec zero() { return vec{}; }
+    static INLINE vec fill(T x) { return x - vec{}; }
+
+    // The first `n` lanes, zeros behind them; n from 0 to LANES.
+    static INLINE vec load(const T* from, int n) {
+        if (n >= LANES) return load(from);
+#if defined(GRAPHRNN_AVX512)
+        if constexpr (Bytes == 64 && sizeof(T) == 4)
+            return (vec)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
+        else if constexpr (Bytes == 64)
+            return (vec)_mm512_maskz_loadu_pd(__mmask8((1u << n) - 1), from);
+#endif
+        T lanes[LANES] = {};
+        for (int i = 0; i < n; ++i) lanes[i] = from[i];
+        return load(lanes);
+    }
+    static INLINE void store(T* to, vec v, int n) {
+        if (n >= LANES) return store(to, v);
+#if defined(GRAPHRNN_AVX512)
+        if constexpr (Bytes == 64 && sizeof(T) == 4)
+            return _mm512_mask_storeu_ps(to, __mmask16((1u << n) - 1), (__m512)v);
+        else if constexpr (Bytes == 64)
+            return _mm512_mask_storeu_pd(to, __mmask8((1u << n) - 1), (__m512d)v);
+#endif
+        T lanes[LANES];
+        store(lanes, v);
+        for (int i = 0; i < n; ++i) to[i] = lanes[i];
+    }
+
+    // Sum of all lanes, always in the same order.
+    static INLINE T sum(vec v) {
+        if constexpr (LANES == 2) {
+            return v[0] + v[1];
+        } else {
+            const auto half = folded(v, std::make_integer_sequence<int, LANES / 2>());
+            if constexpr (LANES == 4)
+                return half[0] + half[1];
+            else
+                return Simd<T, Bytes / 2>::sum(half);
+        }
+    }
+
+    // Sums of four vectors at once, each in that order.
+    static INLINE void sum4(vec a, vec b, vec c, vec d, T* out) {
+        if constexpr (Bytes > 16) {
+            const std::make_integer_sequence<int, LANES / 2> half;
+            Simd<T, Bytes / 2>::sum4(folded(a, half), folded(b, half), folded(c, half), folded(d, half), out);
+        } else if constexpr (sizeof(T) == 4) {
+            const vec ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+            const vec cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+            const vec ab = ab0 + ab1, cd = cd0 + cd1;  // a02 b02 a13 b13
+            store(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+        } else {
+            out[0] = a[0] + a[1], out[1] = b[0] + b[1], out[2] = c[0] + c[1], out[3] = d[0] + d[1];
+        }
+    }
+
+   private:
+    // The lower half plus the upper half. Shuffles, because memory would push sums out of registers.
+    template <int... Lane>
+    static INLINE auto folded(vec v, std::integer_sequence<int, Lane...>) {
+        return __builtin_shufflevector(v, v, Lane...) + __builtin_shufflevector(v, v, (Lane + LANES / 2)...);
+    }
+};
+
+}  // namespace graphrnn::GRAPHRNN_ISA

@@ -1,0 +1,197 @@
+"""The native backend beyond the contract: every instruction set, tiling, block and number of threads."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from graphrnn.kernels import ACTIVATIONS, BACKENDS, Pattern, choose_backend, native, recurrence
+from graphrnn.kernels.native import library
+
+NATIVE = BACKENDS["native"]
+WHY_NOT = NATIVE.unavailable(torch.device("cpu"), torch.float32)
+built = pytest.mark.skipif(WHY_NOT is not None, reason=f"native backend: {WHY_NOT}")
+
+INSTRUCTION_SETS = ["generic", "AVX2", "AVX-512"]
+WIDEST_TILE = {"generic": 64, "AVX2": 128, "AVX-512": 256}  # bytes
+TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-12}
+
+
+@pytest.fixture
+def threads():
+    """Sets torch's number of threads for one test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=INSTRUCTION_SETS)
+def isa(request, monkeypatch):
+    if WHY_NOT is not None:
+        pytest.skip(f"native backend: {WHY_NOT}")
+    number = INSTRUCTION_SETS.index(request.param)
+    best = library.library().graphrnn_best_isa()
+    if number > best:
+        pytest.skip(f"this machine has no {request.param}")
+    monkeypatch.setattr(native, "ISA", number)
+    return request.param
+
+
+def network(rng, seed):
+    """A pattern with and without dense areas, its inputs in float64, and noise or None."""
+    n, steps = rng.choice([1, 7, 8, 9, 33, 60, 130]), rng.choice([1, 2, 9, 14])
+    batch = rng.choice([1, 2, 3, 5, 8, 16, 17, 33, 64, 70])
+    mask = np.random.default_rng(seed).random((n, n)) < rng.choice([0, 0.05, 0.3, 0.6, 1])
+    if rng.random() < 0.5:
+        mask[: n // 2, : n // 2] = True
+    pattern = Pattern.from_pairs(*np.nonzero(mask), mask.shape)
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape):
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    values = normal(pattern.n_synapses) / max(pattern.n_synapses / n, 1) ** 0.5
+    alpha = 0.1 + 0.9 * torch.rand(n, generator=generator, dtype=torch.float64)
+    inputs = [values, normal(steps, n, batch), alpha, normal(n, batch), normal(n, batch)]
+    return pattern, inputs, 0.3 * normal(steps, n, batch) if rng.random() < 0.3 else None
+
+
+def outputs_and_gradients(pattern, inputs, noise, dtype, **options):
+    leaves = [tensor.to(dtype).requires_grad_() for tensor in inputs]
+    noise = None if noise is None else noise.to(dtype)
+    outputs = recurrence(leaves[0], pattern, *leaves[1:], rate_noise=noise, **options)
+    loss = sum((torch.linspace(-1, 2, o.numel()).to(o).reshape(o.shape) * o).sum() for o in outputs)
+    return [*outputs, *torch.autograd.grad(loss, leaves)]
+
+
+def assert_equals_the_reference(pattern, inputs, noise, dtype, activation):
+    actual, again = (
+        outputs_and_gradients(pattern, inputs, noise, dtype, activation=activation, backend="native")
+        for _ in range(2)
+    )
+    expected = outputs_and_gradients(
+        pattern, inputs, noise, torch.float64, activation=activation, backend="reference"
+    )
+    names = ("rates", "v_last", "values", "drive", "alpha", "v0", "r0")
+    for name, a, b, e in zip(names, actual, again, expected, strict=True):
+        assert torch.equal(a, b), f"{name}: not the same bits twice"
+        if e.numel():
+            error = (a.double() - e).abs().max().item()
+            assert error <= TOLERANCE[dtype] * e.abs().max().item(), f"{name}: {error}"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_path_through_the_library_changes_the_result(isa, seed, threads, monkeypatch):
+    """Draws the network and the path: tile, team, cache, blocks, threads, precision, activation."""
+    rng = random.Random(seed)
+    n_threads = rng.choice([1, 2, 3, 5])
+    threads(n_threads)
+    monkeypatch.setattr(native, "SHARED", rng.choice([1, 3, 9]))
+    monkeypatch.setattr(native, "CACHE_BYTES", rng.choice([0, 0, 1, 4096, 65536]))
+    if rng.random() < 0.7:
+        tiles = [width for width in (16, 32, 64, 128, 256) if width <= WIDEST_TILE[isa]]
+        monkeypatch.setattr(native, "TILE_BYTES", rng.choice(tiles))
+        monkeypatch.setattr(native, "TEAM", rng.choice([1, min(2, n_threads), n_threads]))
+    dtype, activation = rng.choice(list(TOLERANCE)), rng.choice(list(ACTIVATIONS))
+    assert_equals_the_reference(*network(rng, seed), dtype, activation)
+
+
+@built
+def test_a_pattern_changed_in_place_is_another_pattern():
+    rng = random.Random(0)
+    pattern, inputs, _ = network(rng, 0)
+    while pattern.n_synapses < 50 or pattern.n_synapses == pattern.shape[0] ** 2:
+        pattern, inputs, _ = network(rng, 0)
+    assert_equals_the_reference(pattern, inputs, None, torch.float64, "tanh")
+    mirrored = Pattern.from_pairs(
+        *np.nonzero(pattern.dense(torch.ones(pattern.n_synapses)).numpy()[::-1, ::-1]), pattern.shape
+    )
+    for tensor, other in zip(pattern, mirrored, strict=True):
+        tensor.copy_(other)
+    assert_equals_the_reference(pattern, inputs, None, torch.float64, "tanh")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_is_not_finite_goes_on_along_the_synapses(isa, activation):
+    """Neurons 0, 1, 2 are driven by NaN, -inf and inf; 3 to 5 listen to one of them each, 6 to none."""
+    pattern = Pattern.from_pairs([3, 4, 5], [0, 1, 2], (7, 7))
+    drive = torch.zeros(2, 7, 9)
+    drive[0, :3] = torch.tensor([torch.nan, -torch.inf, torch.inf])[:, None]
+    values, start = torch.ones(3, requires_grad=True), torch.zeros(7, 9)
+    rates, _ = recurrence(
+        values, pattern, drive, torch.ones(7), start, start, activation=activation, backend="native"
+    )
+    f = ACTIVATIONS[activation].function
+    first = f(drive[0])
+    second = f(torch.cat((first[:3], start[:1])))
+    for actual, expected in ((rates[0], first), (rates[1, 3:], second)):
+        assert torch.allclose(actual, expected, equal_nan=True)
+    assert rates[0, 0].isnan().all()
+    (gradient,) = torch.autograd.grad(rates.sum(), values)
+    assert gradient[0].isnan()
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import numpy as np, torch
+from graphrnn.kernels import Pattern, recurrence
+torch.set_num_threads(2)
+n, k, steps = 20_000, 50, 500
+pre = np.arange(k) * (n // k) + np.random.default_rng(0).integers(0, n // k, (n, k))
+pattern = Pattern.from_pairs(np.repeat(np.arange(n), k), pre.ravel(), (n, n))
+values = torch.randn(n * k).div_(k**0.5).requires_grad_()
+drive, start, alpha = torch.zeros(1, n, 8), torch.ones(n, 8), torch.full((n,), 0.1)
+
+def ctrl_c():
+    time.sleep(0.2)
+    ctrl_c.sent = time.perf_counter()
+    os.kill(os.getpid(), signal.SIGINT)
+
+def run(steps):
+    return recurrence(values, pattern, drive.expand(steps, n, 8), alpha, start, start, backend="native")[0]
+
+run(1).sum().backward()
+loss = run(120).sum() if sys.argv[1] == "backward" else None
+threading.Thread(target=ctrl_c).start()
+try:
+    run(1000) if loss is None else loss.backward()
+except KeyboardInterrupt:
+    print(time.perf_counter() - ctrl_c.sent)
+    assert run(2).isfinite().all()
+"""
+
+
+@built
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to oneself")
+@pytest.mark.parametrize("which", ["forward", "backward"])
+def test_ctrl_c_ends_a_long_call(which):
+    run = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, which], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) < 2
+
+
+def test_without_the_library_torch_takes_over_and_says_why(monkeypatch):
+    why = "graphrnn was installed without its compiled library"
+    monkeypatch.setattr(library, "missing", lambda: why)
+    choice = choose_backend("auto", "cpu", torch.float32)
+    assert choice == ("torch", f"the fastest available on cpu in float32; `native` is not: {why}")
+    message = (
+        f"Backend `native` is not available on cpu in float32: {why}. Take `auto` or `torch` or `reference`."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        choose_backend("native", "cpu", torch.float32)
+
+
+def test_no_library_and_a_broken_one_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    assert library.library.__wrapped__() == "graphrnn was installed without its compiled library"
+    (tmp_path / "_graphrnn_native.so").write_bytes(b"not a library")
+    assert library.library.__wrapped__().startswith("its compiled library does not load (")
