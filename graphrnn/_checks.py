@@ -23,7 +23,10 @@ def count(call: str, name: str, value: Any, minimum: int = 1) -> int:
 def _number(call: str, name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{call}` needs a number for `{name}`; it got {value!r}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf if value > 0 else -math.inf
 
 
 def fraction(call: str, name: str, value: Any) -> float:

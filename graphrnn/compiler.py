@@ -192,7 +192,7 @@ def check_attributes(where: str, data: Mapping[str, Any]) -> dict[str, Any]:
             f"`{where}` needs a `size`, its number of {'neurons' if role == 'area' else 'channels'}."
         )
     checked: dict[str, Any] = {"role": role, "size": _checks.count(where, "size", data["size"])}
-    own = {"level": _level, "tau": _checks.positive, "excitatory": _checks.fraction}
+    own = {"level": _checks.finite, "tau": _checks.positive, "excitatory": _checks.fraction}
     for key in ("level", "tau", "excitatory", "positions"):
         if data.get(key) is None:
             continue
@@ -203,12 +203,6 @@ def check_attributes(where: str, data: Mapping[str, Any]) -> dict[str, Any]:
         else:
             checked[key] = own[key](where, key, data[key])
     return checked
-
-
-def _level(call: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
-        raise ValueError(f"`{call}` needs a finite number for `{name}`; it got {value!r}.")
-    return float(value)
 
 
 def _check_positions(call: str, positions: Any, size: int) -> NDArray[np.float64]:

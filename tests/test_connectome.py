@@ -967,3 +967,25 @@ def test_an_unsigned_readout_leaves_the_signs_to_the_hidden_mask():
     assert Connectome.from_masks(None, hidden, np.ones((1, 2))).sign.tolist() == [1, -1]
     mixed = np.array([[1, 1], [-1, -1]])
     assert Connectome.from_masks(None, hidden, mixed).sign.tolist() == [0, 0]
+
+
+def test_frozen_arrays_share_memory_with_nobody():
+    series = pd.Series([1.0, 2.0])
+    base = np.array([1.0, 2.0])
+    view = base[:]
+    view.flags.writeable = False
+    for given, change in ((series, lambda: series.__setitem__(0, 9.0)), (view, lambda: base.fill(9.0))):
+        synapses = Synapses((2, 2), [0, 1], [0, 1], weight=given)
+        change()
+        assert synapses.weight.tolist() == [1.0, 2.0]
+
+
+def test_names_from_pandas_choose_neurons():
+    net = gr.datasets.celegans()
+    for names in (
+        pd.Series(["ADAL", "ADAR"]),
+        pd.Index(["ADAL", "ADAR"]),
+        {"ADAL", "ADAR"},
+        ["ADAL", "ADAR"],
+    ):
+        assert sorted(net.subnetwork(neurons=names).names) == ["ADAL", "ADAR"]

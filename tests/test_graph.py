@@ -357,8 +357,8 @@ MESSAGES = [
      "`graph.add_area('IT', 5)` needs `tau` to be finite and above 0; it got 0."),
     (call("add_area", "IT", 5, excitatory=1.2), ValueError,
      "`graph.add_area('IT', 5)` needs `excitatory` from 0 to 1; it got 1.2."),
-    (call("add_area", "IT", 5, level="high"), ValueError,
-     "`graph.add_area('IT', 5)` needs a finite number for `level`; it got 'high'."),
+    (call("add_area", "IT", 5, level="high"), TypeError,
+     "`graph.add_area('IT', 5)` needs a number for `level`; it got 'high'."),
     (call("add_area", "IT", 5, positions=[1, 2]), ValueError,
      "`graph.add_area('IT', 5)` needs `positions` of shape (5,) or (5, dimension); it got (2,)."),
     (call("add_area", "IT", 2, positions=[1, np.nan]), ValueError,
@@ -447,3 +447,8 @@ def test_a_graph_is_unchanged_by_a_refused_call():
 
 def test_compile_is_the_compiler():
     assert drawn().compile(seed=4) == compile_graph(drawn(), seed=4)
+
+
+def test_a_number_of_hundreds_of_digits_is_not_finite():
+    with pytest.raises(ValueError, match="needs `tau` to be finite and above 0"):
+        gr.AreaGraph().add_area("IT", 5, tau=10**400)

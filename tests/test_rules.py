@@ -830,3 +830,34 @@ def test_a_profile_that_rises_only_nearby_is_seen_in_a_large_space(max_distance)
     a = area(81, positions=places)
     times, _ = times_drawn(rule, a, a, 200)
     assert p_independent(times, 200, rule.profile(distances(a, a))) > LEVEL
+
+
+def test_clusters_and_outliers_cost_no_more_than_their_synapses():
+    """Cells follow the neurons: one outlier must not put all others into one cell."""
+    rng = np.random.default_rng(0)
+    positions = np.vstack([rng.random((4999, 2)), [[1e5, 1e5]]])
+    end = Population("V1", 5000, positions=positions)
+    rule = gr.DistanceDependent(gr.Gaussian(0.01))
+    tracemalloc.start()
+    draw = rule.sample(end, end, np.random.default_rng(1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    expected = 5000 + 4999**2 * 2 * np.pi * 0.01**2  # each neuron reaches itself
+    assert abs(draw.pre.size - expected) < 0.1 * expected
+    assert peak < 60e6  # a list of all pairs alone would take 200 MB
+
+
+def test_a_matrix_keeps_its_shape():
+    matrix = scipy.sparse.coo_array(np.eye(3, 5))
+    graph = gr.AreaGraph()
+    graph.add_area("A", 3)
+    graph.add_area("B", 5)
+    graph.project("A", "B", gr.Explicit.from_matrix(matrix))
+    with pytest.raises(ValueError, match="transpose") as e:
+        graph.compile(seed=0)
+    assert str(e.value) == (
+        "`Explicit(<3 synapses with weights>)` has shape (3, 5), (post, pre), but 'B' and 'A' have 5 and 3 "
+        "neurons. Its transpose fits: pass matrix.T."
+    )
+    graph.project("A", "B", gr.Explicit.from_matrix(matrix.T), replace=True)
+    assert graph.compile(seed=0).hidden.size == 3

@@ -156,6 +156,8 @@ def _check_resume(net: Connectome, settings: _Settings) -> None:
         raise ValueError(
             f"cannot read {str(out / 'settings.json')!r} as JSON: {error}. Give another folder."
         ) from error
+    if not isinstance(there, dict):
+        raise ValueError(f"found no settings in {str(out / 'settings.json')!r}. Give another folder.")
     for name, here in settings.kept.items():
         if there.get(name) != here:
             raise ValueError(
@@ -266,7 +268,7 @@ def _device(name: str) -> torch.device:
 
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # the device `meta` holds nothing
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"found no device {name!r} for --device: {' '.join(str(error).split())}") from error
     return device

@@ -122,6 +122,7 @@ class Connectome:
                 names.add(node.name)
                 stop = node.stop
         for p in self.projections:
+            _checks.one_of("Connectome(...)", "the kind of a projection", p.kind, KINDS)
             if missing := {p.pre, p.post} - names:
                 raise ValueError(
                     f"`Connectome(...)` has a projection {p.pre!r} → {p.post!r} and no node {min(missing)!r}."
@@ -139,6 +140,8 @@ class Connectome:
             raise ValueError(
                 "`Connectome(...)` needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in `sign`."
             )
+        if name == "names" and len(np.unique(array)) < len(array):
+            raise ValueError("`Connectome(...)` needs neurons of different names; some in `names` repeat.")
         if name == "tau" and not (np.isnan(array) | ((array > 0) & np.isfinite(array))).all():
             raise ValueError(
                 "`Connectome(...)` needs finite time constants above 0 ms in `tau`, NaN where none is known."

@@ -58,6 +58,8 @@ def fields_from_edges(
     _checks.one_of(call, "unknown", unknown, ("error", "drop"))
     _need_columns(call, "edges", edges, ("pre", "post"))
     _need_columns(call, "neurons", neurons, ("neuron", "area"))
+    if not len(neurons):
+        raise ValueError(f"`{call}` needs at least one neuron; there is none.")
     table = _ordered(call, neurons, excitatory_first)
     post, pre, rows, dropped = _ends(call, edges, table["neuron"].to_numpy(), unknown)
     n = len(table)

@@ -55,6 +55,11 @@ def fields_with_end(
         asked = chosen_rule.expected(source, target)
         added.append(Projection(pre.name, post.name, role, repr(chosen_rule), pre.size * post.size, asked))
     old = net.synapses(role)
+    if old.delay is not None or old.type is not None:
+        raise ValueError(
+            f"`{call}` cannot join synapses without delay and type to {role} synapses that have them. Add "
+            f"the {role} before they get them."
+        )
     shape = (net.n_neurons, node.stop) if role == "input" else (node.stop, net.n_neurons)
     existing = Draw(old.post.astype(np.int64), old.pre.astype(np.int64), old.weight)
     return {

@@ -56,7 +56,10 @@ def fields_of_subnetwork(net: Connectome, areas: list[str] | None, neurons: Any)
 
 
 def _kept(call: str, net: Connectome, neurons: Any) -> NDArray[np.bool_]:
-    chosen = np.asarray(neurons)
+    listed = list(neurons) if isinstance(neurons, set | frozenset) else neurons
+    chosen = np.asarray(listed)
+    if chosen.dtype == object and all(isinstance(name, str) for name in chosen.ravel()):
+        chosen = chosen.astype(np.str_)  # pandas keeps names as objects
     if chosen.ndim == 1 and not chosen.size:
         return np.zeros(net.n_neurons, bool)
     if chosen.dtype == bool:

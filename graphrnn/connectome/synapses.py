@@ -22,9 +22,9 @@ _CHUNK = 1 << 24
 
 
 def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:
-    """`array` as a read-only one that nobody else can write to: a copy, unless it is read-only already."""
+    """`array` as a read-only one that nobody else can write to: a copy, unless it is that already."""
     kept = np.ascontiguousarray(array, dtype)
-    if kept.flags.writeable and isinstance(array, np.ndarray) and np.may_share_memory(kept, array):
+    if kept.base is not None or (kept is array and kept.flags.writeable):
         kept = kept.copy()
     kept.flags.writeable = False
     return kept
@@ -76,6 +76,8 @@ class Synapses:
             if name == "type":
                 self._check_codes(np.asarray(array))
             array = frozen(array, np.int16 if name == "type" else None)
+            if name in ("weight", "delay"):
+                self._check_numbers(name, array)
             if array.shape != self.post.shape:
                 raise ValueError(
                     f"`Synapses(...)` needs arrays of one length; `{name}` has shape {array.shape} and "
@@ -91,6 +93,15 @@ class Synapses:
                 f"`Synapses(...)` needs `type` codes that count the {known} `types` from 0; "
                 f"it got {int(codes.min())} to {int(codes.max())}."
             )
+
+    def _check_numbers(self, name: str, array: NDArray[Any]) -> None:
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"`Synapses(...)` needs real numbers in `{name}`; it got {array.dtype}.")
+        if np.isinf(array).any() or (name == "delay" and not (array >= 0).all()):
+            wanted = (
+                "finite weights, or NaN where none is known" if name == "weight" else "delays of 0 ms or more"
+            )
+            raise ValueError(f"`Synapses(...)` needs {wanted}; some entries of `{name}` are not.")
 
     def _index(self, name: str, limit: int) -> Index:
         index = np.asarray(getattr(self, name))

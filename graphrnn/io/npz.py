@@ -77,7 +77,7 @@ def read(call: str, path: Path) -> Connectome:
     metadata = _read_metadata(call, arrays)
     try:
         return _connectome(metadata, arrays)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise ValueError(
             f"`{call}` found contradictions in this file: {reason}. Write it anew with io.write(net, path)."
@@ -109,7 +109,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 def _read_metadata(call: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     try:
         metadata = json.loads(arrays.pop("metadata").tobytes())
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         metadata = None
     if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
         raise ValueError(

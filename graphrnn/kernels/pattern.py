@@ -1,4 +1,4 @@
-"""Where the synapses are: the fixed sparsity pattern of one weight matrix."""
+"""Where the synapses are: the fixed pattern of one weight matrix."""
 
 from __future__ import annotations
 

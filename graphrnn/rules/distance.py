@@ -17,6 +17,7 @@ from graphrnn.rules.rule import Draw, Ints, Population, Rule
 __all__ = ["DistanceDependent", "Exponential", "Gaussian"]
 
 Floats = NDArray[np.float64]
+_LEAF = 8  # neurons in a cell that is not halved again
 _TABLE = 4097  # points at which a profile is looked at before it is trusted to fall with distance
 
 
@@ -93,7 +94,7 @@ class DistanceDependent(Rule):
         >>> graph.add_area("ring", 100, positions=np.arange(100.0))
         >>> graph.project("ring", "ring", gr.DistanceDependent(gr.Gaussian(5.0), wrap=100.0))
         >>> graph.compile(seed=0).hidden.size
-        1247
+        1243
     """
 
     profile: Gaussian | Exponential | Callable[[Any], Any]
@@ -159,7 +160,7 @@ class DistanceDependent(Rule):
 
     def _probability(self, distance: Floats) -> Floats:
         try:
-            p = np.asarray(self.profile(distance), np.float64)
+            p = np.asarray(self.profile(distance.copy()), np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"`{self!r}` needs a profile that takes an array of distances; it raised "
@@ -183,28 +184,37 @@ class DistanceDependent(Rule):
         """Pairs drawn by pairs of cells: their target, source and the probability they were drawn with."""
         if period is not None:
             source, target = np.mod(source, period), np.mod(target, period)
-        low = np.minimum(source.min(0), target.min(0))
-        extent = np.maximum(source.max(0), target.max(0)) - low
-        width = np.where(extent > 0, extent * (1 + 1e-9), 1.0)
-        depth = max(int(math.log2(max(len(source), len(target), 8) / 8) / extent.size), 0)
-        from_tree, to_tree = (_Tree.build(points, low, width, depth) for points in (source, target))
-        rises = self._rises(float(np.sqrt((extent**2).sum())))
+        from_tree, to_tree = _Tree.build(source), _Tree.build(target)
+        reach = float(
+            np.hypot.reduce(
+                np.maximum(source.max(0), target.max(0)) - np.minimum(source.min(0), target.min(0))
+            )
+        )
+        rises = self._rises(reach)
         blocks: list[Ints] = []
         bounds: list[Floats] = []
-        to_cell = from_cell = np.zeros((1, extent.size), np.int64)
-        for level in range(depth + 1):
-            to_first, to_count = to_tree.members(to_cell, level)
-            from_first, from_count = from_tree.members(from_cell, level)
-            nearest, farthest = _gap(to_cell, from_cell, width / 2**level, period)
+        to_cell = from_cell = np.zeros(1, np.int64)
+        for level in range(max(from_tree.depth, to_tree.depth) + 1):
+            to_first, to_count, to_low, to_high = to_tree.cells(to_cell, level)
+            from_first, from_count, from_low, from_high = from_tree.cells(from_cell, level)
+            gap = _gap(to_low, to_high, from_low, from_high, period)
+            slack = 1e-12 * reach  # positions may round on their way round a ring
+            nearest, farthest = np.maximum(gap[0] - slack, 0.0), gap[1] + slack
             bound, floor = self._bounds(nearest, farthest, rises)
             size = to_count * from_count
-            alive = (size > 0) & (bound > 0)
             # halving the cells of a pair pays while it would more than halve the candidates in vain
-            split = alive & (bound > 2 * floor) & (bound * size > 1) & (level < depth)
-            take = alive & ~split
+            split = (bound > 2 * floor) & (bound * size > 1)
+            split &= level < max(from_tree.depth, to_tree.depth)
+            take = (bound > 0) & ~split
             blocks.append(np.stack([to_first, to_count, from_first, from_count], 1)[take])
             bounds.append(bound[take])
-            to_cell, from_cell = _children(to_cell[split], from_cell[split])
+            to_half, from_half = (
+                to_tree.halves(to_cell[split], level),
+                from_tree.halves(from_cell[split], level),
+            )
+            shape = (len(to_half), to_half.shape[1], from_half.shape[1])
+            to_cell = np.broadcast_to(to_half[:, :, None], shape).ravel()
+            from_cell = np.broadcast_to(from_half[:, None, :], shape).ravel()
         first, bound = np.concatenate(blocks), np.concatenate(bounds)
         bound = np.where(bound > 0.5, 1.0, bound)  # crowded blocks are listed whole
         size = first[:, 1] * first[:, 3]
@@ -231,57 +241,55 @@ class DistanceDependent(Rule):
 
 @dataclass(frozen=True)
 class _Tree:
-    """Neurons in the order of nested cells: each level halves the cells of the one above."""
+    """A balanced k-d tree: each level halves every cell at the median of its widest coordinate.
 
-    depth: int
-    code: Ints
+    Cell i of level l holds the neurons `order[i n / 2^l : (i + 1) n / 2^l]`. Cells follow the neurons, so
+    clusters and outliers cost no more than neurons spread evenly.
+    """
+
     order: Ints
+    low: list[Floats]
+    high: list[Floats]
 
     @classmethod
-    def build(cls, positions: Floats, low: Floats, width: Floats, depth: int) -> _Tree:
-        cell = np.clip((positions - low) / width * 2**depth, 0, 2**depth - 1).astype(np.int64)
-        code = _code(cell, depth)
-        order = np.argsort(code, kind="stable")
-        return cls(depth, code[order], order)
+    def build(cls, positions: Floats) -> _Tree:
+        n = len(positions)
+        order, low, high = np.arange(n), [], []
+        for level in range(max(int(math.log2(n / _LEAF)), 0) + 1):
+            start = np.arange(2**level) * n >> level
+            placed = positions[order]
+            low.append(np.minimum.reduceat(placed, start))
+            high.append(np.maximum.reduceat(placed, start))
+            cell = np.repeat(np.arange(2**level), np.diff(start, append=n))
+            widest = np.argmax(high[-1] - low[-1], 1)[cell]
+            order = order[np.lexsort((placed[np.arange(n), widest], cell))]
+        return cls(order, low, high)
 
-    def members(self, cell: Ints, level: int) -> tuple[Ints, Ints]:
-        """Where in `order` the neurons of each cell of a level begin, and how many there are."""
-        shift = cell.shape[1] * (self.depth - level)
-        code = _code(cell, level)
-        first = np.searchsorted(self.code, code << shift)
-        return first, np.searchsorted(self.code, (code + 1) << shift) - first
+    @property
+    def depth(self) -> int:
+        """The finest level."""
+        return len(self.low) - 1
 
+    def cells(self, cell: Ints, level: int) -> tuple[Ints, Ints, Floats, Floats]:
+        """Where in `order` the neurons of each cell begin, how many there are, and the box around them."""
+        level = min(level, self.depth)
+        first, stop = cell * len(self.order) >> level, (cell + 1) * len(self.order) >> level
+        return first, stop - first, self.low[level][cell], self.high[level][cell]
 
-def _code(cell: Ints, level: int) -> Ints:
-    """Morton code: the coordinates' bits interleaved, so that a cell holds a range of codes."""
-    code = np.zeros(len(cell), np.int64)
-    for bit in reversed(range(level)):
-        for axis in cell.T:
-            code = (code << 1) | ((axis >> bit) & 1)
-    return code
-
-
-def _children(target: Ints, source: Ints) -> tuple[Ints, Ints]:
-    """Every pair of a half-sized cell of each target with one of its source."""
-    dimensions = target.shape[1]
-    corner = np.stack(np.meshgrid(*[[0, 1]] * (2 * dimensions), indexing="ij"), -1)
-    corner = corner.reshape(-1, 2 * dimensions)
-    both = (2 * np.concatenate([target, source], 1))[:, None, :] + corner
-    both = both.reshape(-1, 2 * dimensions)
-    return both[:, :dimensions], both[:, dimensions:]
+    def halves(self, cell: Ints, level: int) -> Ints:
+        """(cell, half) the cells of the next level; the cell itself where there is none."""
+        return 2 * cell[:, None] + np.arange(2) if level < self.depth else cell[:, None]
 
 
-def _gap(target: Ints, source: Ints, side: Floats, period: Floats | None) -> tuple[Floats, Floats]:
-    """The least and the greatest distance between a point of one cell and a point of the other."""
-    apart = np.abs(target - source) * side
+def _gap(
+    low: Floats, high: Floats, other_low: Floats, other_high: Floats, period: Floats | None
+) -> tuple[Floats, Floats]:
+    """The least and the greatest distance between a point of one box and a point of the other."""
+    near = np.maximum(np.maximum(low - other_high, other_low - high), 0.0)
+    far = np.maximum(high - other_low, other_high - low)
     if period is not None:
-        apart = np.minimum(apart, period - apart)
-    near, far = np.maximum(apart - side, 0.0), apart + side
-    if period is not None:
-        far = np.minimum(far, period / 2)
-    slack = 1e-9 * side.max()  # a point on the border of a cell may round to either side
-    nearest = np.maximum(np.sqrt((near**2).sum(1)) - slack, 0.0)
-    return nearest, np.sqrt((far**2).sum(1)) + slack
+        near, far = np.minimum(near, np.maximum(period - far, 0.0)), np.minimum(far, period / 2)
+    return np.sqrt((near**2).sum(1)), np.sqrt((far**2).sum(1))
 
 
 def _distance(difference: Floats, period: Floats | None) -> Floats:

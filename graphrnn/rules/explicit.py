@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphrnn import _checks
 from graphrnn.rules.rule import Draw, Ints, Population, Rule
 
 __all__ = ["Explicit"]
@@ -23,6 +24,8 @@ class Explicit(Rule):
         pre: (synapse,) indices within the source, from 0.
         post: (synapse,) indices within the target, from 0.
         weight: (synapse,) finite weights, or None.
+
+        shape: (post, pre) sizes that the two populations must have; None for any that the indices fit.
 
     Raises:
         ValueError: for arrays of different lengths, negative indices, a pair given twice, a weight that is
@@ -40,6 +43,7 @@ class Explicit(Rule):
     pre: Any
     post: Any
     weight: Any = None
+    shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         pre, post = (self._indices(name) for name in ("pre", "post"))
@@ -61,6 +65,8 @@ class Explicit(Rule):
             if array is not None:
                 array.flags.writeable = False
             object.__setattr__(self, name, array)
+        if self.shape is not None:
+            object.__setattr__(self, "shape", self._sizes(self.shape))
 
     @classmethod
     def from_matrix(cls, matrix: Any) -> Explicit:
@@ -73,7 +79,14 @@ class Explicit(Rule):
                 f"it got {type(matrix).__name__}."
             )
         coo = scipy.sparse.coo_array(matrix)
-        return cls(pre=coo.col, post=coo.row, weight=coo.data)
+        return cls(pre=coo.col, post=coo.row, weight=coo.data, shape=coo.shape)
+
+    @staticmethod
+    def _sizes(shape: Any) -> tuple[int, int]:
+        if not isinstance(shape, tuple | list) or len(shape) != 2:
+            raise TypeError(f"`Explicit(...)` needs `shape` as two sizes, (post, pre); it got {shape!r}.")
+        post, pre = (_checks.count("Explicit(...)", "shape", size, minimum=0) for size in shape)
+        return post, pre
 
     def _indices(self, name: str) -> Ints:
         given = np.asarray(getattr(self, name))
@@ -106,6 +119,15 @@ class Explicit(Rule):
     def sample(
         self, pre: Population, post: Population, rng: np.random.Generator, *, skip_diagonal: bool = False
     ) -> Draw:
+        sizes = (post.size, pre.size)
+        if self.shape not in (None, sizes):
+            hint = (
+                "Its transpose fits: pass matrix.T." if self.shape == sizes[::-1] else "Check the two ends."
+            )
+            raise ValueError(
+                f"`{self!r}` has shape {self.shape}, (post, pre), but {post.name!r} and {pre.name!r} have "
+                f"{post.size} and {pre.size} neurons. {hint}"
+            )
         for name, indices, end in (("pre", self.pre, pre), ("post", self.post, post)):
             if indices.size and int(indices.max()) >= end.size:
                 raise ValueError(
@@ -128,7 +150,7 @@ class Explicit(Rule):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Explicit):
             return NotImplemented
-        return all(
+        return self.shape == other.shape and all(
             (mine is None and theirs is None) or np.array_equal(mine, theirs)
             for mine, theirs in (
                 (self.pre, other.pre),
