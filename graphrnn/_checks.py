@@ -25,8 +25,8 @@ def _number(call: str, name: str, value: Any) -> float:
         raise TypeError(f"`{call}` needs a number for `{name}`; it got {value!r}.")
     try:
         return float(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        return math.inf if value > 0 else -math.inf
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise ValueError(f"`{call}` needs a number for `{name}` that a float can hold.") from error
 
 
 def fraction(call: str, name: str, value: Any) -> float:
