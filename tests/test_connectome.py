@@ -989,3 +989,30 @@ def test_names_from_pandas_choose_neurons():
         ["ADAL", "ADAR"],
     ):
         assert sorted(net.subnetwork(neurons=names).names) == ["ADAL", "ADAR"]
+
+
+IMPOSSIBLE = {
+    "`Projection(...)` needs `kind` to be one of forward, backward, lateral, within, unclassified, input, "
+    "readout; it got 'up'.": lambda: dataclasses.replace(
+        gr.datasets.celegans(), projections=(Projection("sensory", "sensory", "up", "measured", 1),)
+    ),
+    "`Synapses(...)` needs finite weights, or NaN where none is known; some entries of `weight` are not.": (
+        lambda: Synapses((2, 2), [0], [0], weight=[math.inf])
+    ),
+    "`Synapses(...)` needs delays of 0 ms or more; some entries of `delay` are not.": (
+        lambda: Synapses((2, 2), [0], [0], delay=[-1.0])
+    ),
+    "`Connectome(...)` needs neurons of different names; some in `names` repeat.": (
+        lambda: dataclasses.replace(gr.datasets.celegans(), names=np.repeat("x", 302))
+    ),
+    "`Connectome.from_edges(...)` needs at least one neuron; there is none.": lambda: Connectome.from_edges(
+        pd.DataFrame({"pre": [], "post": []}), pd.DataFrame({"neuron": [], "area": []})
+    ),
+}
+
+
+@pytest.mark.parametrize("text", IMPOSSIBLE)
+def test_what_cannot_be_is_said_in_full(text):
+    with pytest.raises(ValueError, match="needs") as e:
+        IMPOSSIBLE[text]()
+    assert str(e.value) == text

@@ -122,7 +122,7 @@ class Connectome:
                 names.add(node.name)
                 stop = node.stop
         for p in self.projections:
-            _checks.one_of("Connectome(...)", "the kind of a projection", p.kind, KINDS)
+            _checks.one_of("Projection(...)", "kind", p.kind, KINDS)
             if missing := {p.pre, p.post} - names:
                 raise ValueError(
                     f"`Connectome(...)` has a projection {p.pre!r} → {p.post!r} and no node {min(missing)!r}."
