@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphrnn import datasets, io, nn, plots, statistics, tasks, training
+    from graphrnn import datasets, io, measured, nn, plots, statistics, tasks, training
     from graphrnn.connectome import Connectome, Node, Projection, Synapses
     from graphrnn.graph import AreaGraph
     from graphrnn.nn import CTRNN
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Bernoulli,
         BySign,
         DistanceDependent,
+        ExcitatoryOnly,
         Explicit,
         Exponential,
         FixedIndegree,
@@ -45,6 +46,7 @@ _HOME = {
     "Bernoulli": "graphrnn.rules",
     "BySign": "graphrnn.rules",
     "DistanceDependent": "graphrnn.rules",
+    "ExcitatoryOnly": "graphrnn.rules",
     "Explicit": "graphrnn.rules",
     "Exponential": "graphrnn.rules",
     "FixedIndegree": "graphrnn.rules",
@@ -61,7 +63,7 @@ _HOME = {
     # run
     "CTRNN": "graphrnn.nn",
 }
-_CHAPTERS = ("datasets", "io", "nn", "plots", "statistics", "tasks", "training")
+_CHAPTERS = ("datasets", "io", "measured", "nn", "plots", "statistics", "tasks", "training")
 
 __all__ = [
     "CTRNN",
@@ -69,6 +71,7 @@ __all__ = [
     "AreaGraph",
     "Bernoulli",
     "BySign",
+    "ExcitatoryOnly",
     "Connectome",
     "DistanceDependent",
     "Explicit",
@@ -89,6 +92,7 @@ __all__ = [
     "__version__",
     "datasets",
     "io",
+    "measured",
     "nn",
     "plots",
     "statistics",

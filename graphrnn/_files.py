@@ -28,7 +28,7 @@ def replacing(call: str, path: Path) -> Iterator[BinaryIO]:
     target = check_target(call, path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from graphrnn import _checks
 from graphrnn._streams import Seed, resolve_seed, stream
-from graphrnn.connectome import HIDDEN_KINDS, ROLES, Connectome, Node, Projection, Synapses, kind_between
+from graphrnn.connectome import (
+    HIDDEN_KINDS,
+    ROLES,
+    Connectome,
+    Node,
+    Projection,
+    Provenance,
+    Synapses,
+    kind_between,
+)
 from graphrnn.rules import AllToAll, Draw, Population, Rule, as_rule
 
 if TYPE_CHECKING:
@@ -88,6 +97,17 @@ def compile_graph(graph: networkx.DiGraph, seed: Seed = None) -> Connectome:
         tau=np.concatenate([np.full(area.size, _tau(graph.nodes[area.name])) for area in areas]),
         positions=_positions([populations[area.name] for area in areas]),
         seed=root,
+        provenance=_provenance(graph, root),
+    )
+
+
+def _provenance(graph: networkx.DiGraph, root: int) -> Provenance:
+    """That of a graph made from measured data, and this step; a graph without any stays without."""
+    records = graph.graph.get("provenance")
+    return (
+        Provenance.from_records(records).then(_CALL.removesuffix("(...)"), seed=root)
+        if records
+        else Provenance()
     )
 
 

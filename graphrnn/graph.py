@@ -18,7 +18,7 @@ from graphrnn.compiler import (
     projection_kind,
 )
 from graphrnn.connectome import Connectome, Node, kind_between
-from graphrnn.rules import AllToAll, FixedTotalNumber, Rule, as_rule
+from graphrnn.rules import AllToAll, ExcitatoryOnly, FixedTotalNumber, Rule, as_rule
 
 __all__ = ["AreaGraph"]
 
@@ -112,6 +112,7 @@ class AreaGraph(nx.DiGraph):
         *,
         kind: str | None = None,
         self_connections: bool | None = None,
+        excitatory_only: bool = False,
         replace: bool = False,
     ) -> None:
         """Let `pre` project to `post`.
@@ -122,6 +123,8 @@ class AreaGraph(nx.DiGraph):
             rule: connection rule, or a density; None for all to all.
             kind: "forward", "backward" or "lateral"; None infers it from the levels.
             self_connections: whether a neuron may reach itself, within an area; None for yes.
+            excitatory_only: whether only the excitatory neurons of `pre` project, as they do over long
+                distances in cortex; the rule becomes `ExcitatoryOnly(rule)`.
             replace: put this projection in the place of one that exists.
 
         Raises:
@@ -137,6 +140,8 @@ class AreaGraph(nx.DiGraph):
                 "Use replace=True to change it; one projection joins an ordered pair."
             )
         data: dict[str, Any] = {"rule": AllToAll() if rule is None else as_rule(call, rule)}
+        if _checks.boolean(call, "excitatory_only", excitatory_only):
+            data["rule"] = ExcitatoryOnly(data["rule"])
         if kind is not None:
             data["kind"] = projection_kind(call, source, target, {"kind": kind})
         if self_connections is not None:

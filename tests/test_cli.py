@@ -1,13 +1,15 @@
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import graphrnn as gr
-from graphrnn.cli import main, networks
+from graphrnn.cli import main, networks, pictures
 from graphrnn.training import load_checkpoint
 
 TOML = """\
@@ -47,6 +49,7 @@ rule = { type = "FixedIndegree", k = 3 }
 pre = "PFC"
 post = "answer"
 """
+ENDINGS = ", ".join(gr.io._FORMATS)
 QUICK = ["--epochs", "1", "--trials", "64", "--threads", "1"]
 TRAIN = ["train", "net.toml", "--task", "perceptual-decision", "--out", "run"]
 RUN = ["network.npz", "settings.json", "checkpoint.pt", "training.csv", "training.png", "layers.png"]
@@ -85,9 +88,10 @@ def test_describe_prints_every_area_and_projection(capsys):
     assert (cells["in-degree"], table["in_degree_mean"], table["in_degree_max"]) == ("3.0 (3 to 3)", 3, 3)
     assert "Of the synapses onto an area, % that are" in lines
     projections = lines[lines.index(next(line for line in lines if line.startswith("pre"))) + 1 :]
-    assert [columns(line)[:3] for line in projections[:-1]] == [
+    assert [columns(line)[:3] for line in projections[: len(net.projections)]] == [
         [p.pre, p.post, p.kind] for p in net.projections
     ]
+    assert lines[-1] == "Checks: nothing found"
 
 
 def test_describe_takes_the_worm_and_writes_whole_tables(capsys, folder):
@@ -112,7 +116,8 @@ def test_describe_a_network_without_synapses(capsys):
     code, out, _ = run(capsys, "describe", "net.npz")
     assert code == 0
     assert out.startswith("1 neuron in 1 area, 0 synapses; seed 0\n")
-    assert "%" not in out
+    assert "Of the synapses onto an area" not in out
+    assert "Checks: 1 thing to look at\n  'alone': no synapse runs onto" in out
 
 
 def test_compile_draws_what_the_library_draws(capsys):
@@ -124,6 +129,96 @@ def test_compile_draws_what_the_library_draws(capsys):
         f"wrote net.npz: 30 neurons in 2 areas, {net.hidden.size} synapses; evidence (2 inputs); "
         "answer (2 readouts); seed 7\n"
     )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a training run in `run`."""
+    place = tmp_path_factory.mktemp("trained")
+    (place / "net.toml").write_text(TOML)
+    words = ["train", str(place / "net.toml"), "--task", "perceptual-decision", "--out", str(place / "run")]
+    assert main([*words, "--epochs", "2", "--trials", "128", "--threads", "1", "--seed", "3"]) == 0
+    return place / "run"
+
+
+def test_describe_shows_what_training_changed(capsys, trained):
+    capsys.readouterr()
+    code, out, err = run(capsys, "describe", str(trained))
+    assert (code, err) == (0, "")
+    lines = out[out.index("What training changed") :].splitlines()
+    assert columns(lines[1]) == ["weights", "synapses", "mean |w| before", "after", "mean |change|"]
+    net = gr.io.read(trained / "network.npz")
+    rnn = gr.CTRNN(net, dt=20.0, preact_noise=0.05)
+    load_checkpoint(trained / "checkpoint.pt", rnn)
+    row = next(columns(line) for line in lines if line.startswith("forward"))
+    after = rnn.to_connectome().select(kind="forward").hidden.weight
+    assert row[1] == str(after.size)
+    assert float(row[3]) == pytest.approx(abs(after).mean(), rel=5e-3)
+    assert run(capsys, "describe", str(trained / "checkpoint.pt"))[1] == out
+
+
+def test_a_run_begins_with_the_weights_that_its_seed_gives(trained):
+    this = trained_run(trained)
+    rnn = gr.CTRNN(this.wiring, dt=20.0, preact_noise=0.05, generator=torch.Generator().manual_seed(3))
+    assert this.before == rnn.to_connectome()
+    assert this.before != this.after
+
+
+def trained_run(folder):
+    from graphrnn.cli.trained import run_of
+
+    return run_of(str(folder))
+
+
+@pytest.mark.parametrize("what", pictures.PICTURES)
+def test_plot_draws_every_picture_of_a_run(capsys, folder, trained, what):
+    capsys.readouterr()
+    assert run(capsys, "plot", str(trained), "--what", what, "-o", "p.png") == (0, "wrote p.png\n", "")
+    assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("what", [name for name, p in pictures.PICTURES.items() if p.of == "any"])
+def test_plot_draws_every_picture_of_a_graph(capsys, folder, what):
+    assert run(capsys, "plot", "net.toml", "--what", what, "-o", "p.png") == (0, "wrote p.png\n", "")
+
+
+def test_plot_hands_options_on(capsys, folder):
+    for words in (
+        ["area-graph", "--layout", "free", "--strongest", "1"],
+        ["area-matrix", "--quantity", "probability", "--log"],
+        ["degrees", "--direction", "out", "--per", "projection"],
+        ["spectrum", "--per", "area"],
+    ):
+        assert run(capsys, "plot", "net.toml", "--what", *words, "-o", "q.png")[0] == 0
+        assert run(capsys, "plot", "net.toml", "--what", words[0], "-o", "p.png")[0] == 0
+        assert (folder / "p.png").read_bytes() != (folder / "q.png").read_bytes()
+
+
+def test_a_run_can_be_drawn_as_it_was_before_training(capsys, folder, trained):
+    for name, words in (("p.png", []), ("q.png", ["--before"])):
+        assert run(capsys, "plot", str(trained), "--what", "weights", "-o", name, *words)[0] == 0
+    assert (folder / "p.png").read_bytes() != (folder / "q.png").read_bytes()
+    message = "takes --before for pictures of one network only; this is training. Leave it out."
+    words = ["plot", str(trained), "--what", "training", "--before", "-o", "p.png"]
+    assert run(capsys, *words) == (2, "", f"graphrnn plot: error: {message}\n")
+
+
+def test_a_damaged_checkpoint_is_named(capsys, folder, trained):
+    shutil.copytree(trained, folder / "cut")
+    (folder / "cut" / "checkpoint.pt").write_bytes((trained / "checkpoint.pt").read_bytes()[:999])
+    message = (
+        "cut/checkpoint.pt: cannot read this file: it is truncated, damaged or not a checkpoint of graphrnn."
+    )
+    assert run(capsys, "describe", "cut") == (2, "", f"graphrnn describe: error: {message}\n")
+
+
+def test_list_names_every_picture(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["plot", "--list"])
+    out, _ = capsys.readouterr()
+    assert end.value.code == 0
+    listed = re.findall(r"^  (\S+)  +\S", out, re.MULTILINE)
+    assert sorted(listed) == sorted(pictures.PICTURES)
 
 
 @pytest.mark.parametrize("what", ["masks", "area-graph"])
@@ -243,7 +338,9 @@ def test_a_demo_that_did_not_learn_says_so(capsys):
     assert err.splitlines()[-1] == "graphrnn demo: fewer than 90% are right. Train longer, with --epochs."
 
 
-GIVE = "Give a .toml area graph, a .npz network, or celegans."
+GIVE = (
+    "Give a .toml area graph, a .npz, .csv or other network, a folder that graphrnn train wrote, or celegans."
+)
 
 
 @pytest.mark.parametrize(
@@ -251,35 +348,32 @@ GIVE = "Give a .toml area graph, a .npz network, or celegans."
     [
         (
             ["describe", "no.toml"],
-            "found no file 'no.toml'. Give a .toml area graph, a .npz network, or celegans.",
+            f"found no file 'no.toml'. {GIVE}",
         ),
         (
             ["describe", "celegan"],
-            "found no file 'celegan'. Give a .toml area graph, a .npz network, or celegans.",
+            f"found no file 'celegan'. {GIVE}",
         ),
         (
             ["describe", "bad.toml"],
-            "`io.read('bad.toml')` cannot read this file as TOML: expected '=' after a key in a key/value "
+            "bad.toml: cannot read this file as TOML: expected '=' after a key in a key/value "
             "pair (at line 1, column 6). Correct it there.",
         ),
         (
             ["describe", "typo.toml"],
-            "`io.read('typo.toml')` does not know the key 'excitatroy' in area 'V1'. Did you mean "
-            "'excitatory'?",
+            "typo.toml: does not know the key 'excitatroy' in area 'V1'. Did you mean 'excitatory'?",
         ),
         (
             ["describe", "cut.npz"],
-            "`io.read('cut.npz')` cannot read this file: it is truncated, damaged or no .npz file of plain "
-            "arrays. Take another copy, or write it anew with io.write(net, path).",
+            "cut.npz: cannot read this file: it is truncated, damaged or no .npz file of plain arrays.",
         ),
         (
             ["describe", "empty.toml"],
-            "`graph.compile(...)` needs at least one area. Add one with graph.add_area(name, size).",
+            "empty.toml: needs at least one area.",
         ),
         (
             ["describe", "notes.txt"],
-            "`io.read('notes.txt')` needs a file name that ends in .npz (a Connectome) or .toml (an "
-            "AreaGraph); it ends in .txt.",
+            f"notes.txt: needs a file name that ends in one of {ENDINGS}; it ends in .txt.",
         ),
         (
             ["describe", "celegans", "--out", "net.toml"],
@@ -295,7 +389,7 @@ GIVE = "Give a .toml area graph, a .npz network, or celegans."
         ),
         (
             ["compile", "net.toml", "-o", "no/net.npz"],
-            "`io.write(..., 'no/net.npz')` found no folder 'no'. Create it first.",
+            "found no folder 'no'. Create it first.",
         ),
         (
             ["plot", "net.toml", "--what", "masks", "-o", "fig.gif"],
@@ -324,16 +418,68 @@ GIVE = "Give a .toml area graph, a .npz network, or celegans."
         ),
         (
             ["train", "celegans", *TRAIN[2:], "--input-area", "sensori"],
-            "`net.with_input('stimulus', ...)` found no area named 'sensori'. Did you mean 'sensory'?",
+            "found no area named 'sensori'. Did you mean 'sensory'?",
         ),
         (
             [*TRAIN, "--activation", "swish"],
-            "`CTRNN(...)` needs `activation` to be one of relu, tanh, sigmoid, softplus, retanh, identity; "
+            "needs --activation to be one of relu, tanh, sigmoid, softplus, retanh, identity; "
             "it got 'swish'.",
         ),
         (
             [*TRAIN, "--dt", "-1"],
-            "`PerceptualDecision(dt=-1.0)` needs `dt` to be finite and above 0; it got -1.0.",
+            "needs --dt to be finite and above 0; it got -1.0.",
+        ),
+        (
+            [*TRAIN, "--noise", "-1"],
+            "needs --noise to be finite and not below 0; it got -1.0.",
+        ),
+        (
+            ["describe", "big.toml"],
+            "big.toml: FixedIndegree(300) needs at least 300 neurons in 'PFC'; it has 10. Lower the "
+            "in-degree or enlarge the area.",
+        ),
+        (
+            ["describe", "half"],
+            "needs checkpoint.pt, network.npz, settings.json of a training run in 'half'; not there: "
+            "checkpoint.pt, settings.json. Give a folder that graphrnn train wrote.",
+        ),
+        (
+            ["describe", "half/other.pt"],
+            "needs checkpoint.pt, network.npz, settings.json of a training run in 'half'; not there: "
+            "checkpoint.pt, settings.json. Give a folder that graphrnn train wrote.",
+        ),
+        (
+            ["compile", "half", "-o", "net.npz"],
+            "needs an area graph, a .toml file; 'half' is a folder.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "weights", "-o", "w.png"],
+            "needs a network with weights for weights; 'net.toml' has none. Give a folder that graphrnn "
+            "train wrote.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "weight-change", "-o", "w.png"],
+            "needs a folder that graphrnn train wrote for weight-change; it got 'net.toml'.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "masks", "--log", "-o", "w.png"],
+            "takes --log for area-matrix or weight-histograms only; this is masks. Leave it out.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "spectrum", "--per", "projection", "-o", "w.png"],
+            "needs --per to be one of network, area; it got 'projection'.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "area-matrix", "--quantity", "mean_weight", "-o", "w.png"],
+            "net.toml: needs weights; this network has none.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "area-graph", "--width", "weight", "-o", "w.png"],
+            "net.toml: needs weights; this network has none.",
+        ),
+        (
+            ["plot", "net.toml", "--what", "masks", "--before", "-o", "w.png"],
+            "needs a folder that graphrnn train wrote for --before; 'net.toml' holds no training.",
         ),
     ],
 )
@@ -342,6 +488,10 @@ def test_a_mistake_gives_one_sentence_and_code_2(capsys, folder, words, message)
     (folder / "typo.toml").write_text(TOML.replace("excitatory", "excitatroy", 1))
     (folder / "empty.toml").write_text("")
     (folder / "notes.txt").write_text("hello")
+    (folder / "big.toml").write_text(TOML.replace("k = 3", "k = 300"))
+    (folder / "half").mkdir()
+    gr.io.write(gr.datasets.celegans(), "half/network.npz")
+    (folder / "half" / "other.pt").write_bytes(b"")
     gr.io.write(gr.datasets.celegans(), "whole.npz")
     (folder / "cut.npz").write_bytes((folder / "whole.npz").read_bytes()[:5000])
     before = sorted(folder.iterdir())
@@ -372,7 +522,7 @@ def test_a_call_that_cannot_be_understood_gives_code_2(capsys, words, message):
     assert err.splitlines()[-1].endswith(message)
 
 
-@pytest.mark.parametrize("command", ["demo", "describe", "compile", "plot", "train"])
+@pytest.mark.parametrize("command", ["demo", "describe", "compile", "plot", "train", "bench"])
 def test_help_shows_an_example_that_can_be_typed(capsys, command):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])

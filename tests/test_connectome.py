@@ -757,8 +757,9 @@ MESSAGES = [
     (lambda: Connectome.from_edges(EDGES, NEURONS[["neuron"]]), ValueError,
      "`Connectome.from_edges(...)` needs the column area in the table of neurons; its columns are neuron. "
      "Rename them with DataFrame.rename."),
-    (lambda: Connectome.from_edges(EDGES, NEURONS, duplicates="max"), ValueError,
-     "`Connectome.from_edges(...)` needs `duplicates` to be one of sum, error; it got 'max'."),
+    (lambda: Connectome.from_edges(EDGES, NEURONS, duplicates="all"), ValueError,
+     "`Connectome.from_edges(...)` needs `duplicates` to be one of sum, mean, max, min, count, "
+     "error; it got 'all'."),
     (lambda: Connectome.from_edges(EDGES, NEURONS, unknown="ignore"), ValueError,
      "`Connectome.from_edges(...)` needs `unknown` to be one of error, drop; it got 'ignore'."),
     (lambda: Connectome.from_edges(pd.concat([EDGES, EDGES]), NEURONS, duplicates="error"), ValueError,
@@ -779,8 +780,8 @@ MESSAGES = [
     (edges_with(delay=[1.0, -1.0, 2.0]), ValueError,
      "`Connectome.from_edges(...)` needs finite delays of 0 ms or more."),
     (edges_with(pre=["a", "a", "b"], delay=[1.0, 2.0, 2.0]), ValueError,
-     "`Connectome.from_edges(...)` cannot merge parallel edges whose delays differ. Give each pair one "
-     "delay first."),
+     "`Connectome.from_edges(...)` cannot merge parallel edges whose delays differ. Choose delays='min', "
+     "'max' or 'mean', or give each pair one delay first."),
     (edges_with(type=["x", None, "y"]), ValueError,
      "`Connectome.from_edges(...)` needs a value in every row of `type`; 1 are missing."),
     (neurons_with(neuron=["a", "a", "c", "d"]), ValueError,

@@ -35,6 +35,26 @@ def drawn():
 # drawing
 
 
+def test_excitatory_only_lets_only_excitatory_neurons_project():
+    graph = gr.AreaGraph()
+    graph.add_area("V1", 20, excitatory=0.8)
+    graph.add_area("PFC", 10, excitatory=0.5)
+    graph.add_readout("choice", 2)
+    graph.project("V1", "PFC", 0.5, excitatory_only=True)
+    graph.project("PFC", "choice", excitatory_only=True)
+    assert graph.edges["V1", "PFC"] == {"rule": gr.ExcitatoryOnly(0.5)}
+    assert graph.edges["PFC", "choice"] == {"rule": gr.ExcitatoryOnly(gr.AllToAll())}
+    net = graph.compile(seed=0)
+    assert (net.sign[net.hidden.pre] == 1).all()
+    assert set(net.hidden.post) == set(range(20, 30))  # inhibitory targets too
+    assert sorted(set(net.readout.pre)) == list(range(20, 25))
+    with pytest.raises(TypeError, match="excitatory_only") as error:
+        graph.project("PFC", "V1", excitatory_only=1)
+    assert str(error.value) == (
+        "`graph.project('PFC', 'V1')` needs True or False for `excitatory_only`; it got 1."
+    )
+
+
 def test_nodes_and_projections_carry_what_was_set_and_nothing_else():
     graph = drawn()
     assert graph.nodes["stimulus"] == {"role": "input", "size": 2}

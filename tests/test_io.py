@@ -37,6 +37,7 @@ def drawn():
     )
     graph.project("PFC", "V1", gr.BySign(ee=0.2, ei=gr.FixedTotalNumber(4), ie=gr.BySign(ie=gr.AllToAll())))
     graph.project("PFC", "PFC", gr.OneToOne())
+    graph.project("V1", "choice [left/right]", gr.FixedIndegree(2), excitatory_only=True)
     graph.project("V1", "grün·3", gr.Explicit(pre=[3, 0], post=[1, 2], weight=[0.1, -2.5e-300]))
     graph.project("PFC", "grün·3", gr.Explicit(pre=list(range(5)) * 5, post=np.repeat(range(5), 5)))
     graph.project("grün·3", "PFC", gr.FixedOutdegree(2))
@@ -217,6 +218,9 @@ def test_arrays_of_others_are_refused(tmp_path):
     assert error_of(gr.io.read, path) == foreign(path)
 
 
+ENDINGS = ", ".join(gr.io._FORMATS)
+
+
 class Trap:
     def __reduce__(self):
         return (os.mkdir, ("trapped",))
@@ -392,7 +396,7 @@ def test_a_byte_order_mark_and_windows_lines_are_read(in_folder):
 PAIR = ", projection 'V1' → 'PFC'`"
 RULES = (
     "AllToAll, OneToOne, Bernoulli, FixedIndegree, FixedOutdegree, FixedTotalNumber, DistanceDependent, "
-    "BySign, Explicit"
+    "BySign, ExcitatoryOnly, Explicit"
 )
 FAULTS = [
     # text, what stands in its place, the error after "`io.read('net.toml')"
@@ -683,7 +687,7 @@ def test_a_graph_that_could_not_be_read_is_not_written(in_folder):
         (
             one_area(),
             "x.toml",
-            "writes an AreaGraph; it got Connectome. Write the network to a .npz file, or its areas with "
+            "writes an AreaGraph; it got Connectome. Write the network to a .npz file. Or write its areas, "
             "AreaGraph.from_connectome(net).",
         ),
         (
@@ -695,12 +699,12 @@ def test_a_graph_that_could_not_be_read_is_not_written(in_folder):
         (
             one_area(),
             "x.pt",
-            "needs a file name that ends in .npz (a Connectome) or .toml (an AreaGraph); it ends in .pt.",
+            f"needs a file name that ends in one of {ENDINGS}; it ends in .pt.",
         ),
         (
             one_area(),
             "x",
-            "needs a file name that ends in .npz (a Connectome) or .toml (an AreaGraph); it ends in neither.",
+            f"needs a file name that ends in one of {ENDINGS}; it ends in none of them.",
         ),
         (one_area(), "no/x.npz", "found no folder 'no'. Create it first."),
         (one_area(), "folder.npz", "needs a file; 'folder.npz' is a folder. Add a file name."),
@@ -719,11 +723,10 @@ def test_what_cannot_be_written_is_named(in_folder, thing, name, message):
         ("x.toml", "`io.read('x.toml')` found no such file. Give the path of a file."),
         ("folder.npz", "`io.read('folder.npz')` found a folder there. Give the path of a file."),
         (
-            "x.csv",
-            "`io.read('x.csv')` needs a file name that ends in .npz (a Connectome) or .toml (an AreaGraph); "
-            "it ends in .csv.",
+            "x.pt",
+            f"`io.read('x.pt')` needs a file name that ends in one of {ENDINGS}; it ends in .pt.",
         ),
-        (3, "`io.read('3')` needs the path of a file; it got int."),
+        (3, "`io.read(3)` needs the path of a file; it got int."),
     ],
 )
 def test_what_cannot_be_read_is_named(in_folder, name, message):

@@ -29,6 +29,7 @@ THIRD_PARTY = {
         "tasks": "module",
         "training": "module",
         "connectome": "function",
+        "io": "function",
         "cli": "function",
     },
     "networkx": {
@@ -296,6 +297,7 @@ def test_all_is_true(module):
         ("graphrnn.connectome", {"torch", "networkx", "matplotlib", "pandas"}),
         ("graphrnn.structures", {"torch", "matplotlib", "pandas"}),
         ("graphrnn.statistics", {"torch", "networkx", "matplotlib", "pandas"}),
+        ("graphrnn.measured", {"torch", "matplotlib", "pandas"}),
         ("graphrnn.plots", {"torch", "matplotlib", "pandas"}),
         ("graphrnn.datasets", {"torch", "networkx", "matplotlib", "pandas"}),
         ("graphrnn.nn", {"networkx", "matplotlib", "pandas"}),

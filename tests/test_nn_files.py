@@ -53,7 +53,7 @@ def same(a, b):
 # state_dict ----------------------------------------------------------------------------------------
 
 FIXED = ["v0", "leak.time_constant"]
-LEARNED = ["v0", "leak.raw", "leak.bounds"]
+LEARNED = ["v0", "leak.raw", "leak.start", "leak.bounds"]
 LAYERS = [
     "input.values",
     "input.digest",
@@ -87,8 +87,9 @@ def test_a_saved_network_computes_the_same_after_loading(options, tmp_path):
 
 
 OTHER_SYNAPSES = (
-    "`load_state_dict(...)` found {} values of other synapses: the pattern or the signs differ from this "
-    "network's. Build the CTRNN from the connectome that they were saved with."
+    "`load_state_dict(...)` found {} values of other synapses: the pattern, the signs or the form of Dale's "
+    "law differ from this network's. Build the CTRNN from the connectome that they were saved with, with the "
+    "same `dale`."
 )
 
 
@@ -124,6 +125,7 @@ def test_values_of_other_signs_are_refused():
     refused(build(net, dale=True), build(other, seed=1, dale=True).state_dict(), message)
     refused(build(net, dale=True), build(net, seed=1).state_dict(), message)
     refused(build(net), build(net, seed=1, dale=True).state_dict(), message)
+    refused(build(net, dale="abs"), build(net, seed=1, dale="rectify").state_dict(), message)
 
 
 def test_time_constants_that_would_mean_others_here_are_refused():
@@ -284,11 +286,10 @@ def test_explain_names_backend_forms_and_reasons():
         for which, p in pattern.items()
     }
     choice = choose_backend("auto", "cpu", torch.float32)
-    by = {"input": "torch", "hidden": choice.name, "readout": "torch"}
     assert rnn.explain().splitlines() == [
         f"{rnn.net!r} on cpu in float32",
         f"recurrence: backend {choice.name!r}, {choice.reason}",
-        *(f"{which}: {sizes[which]}; {explain_backend(by[which], pattern[which])}" for which in pattern),
+        *(f"{which}: {sizes[which]}; {explain_backend(choice.name, pattern[which])}" for which in pattern),
         "time constants: learnable; Dale's law: from the signs of the neurons",
     ]
     density = pattern["hidden"].density
@@ -297,7 +298,7 @@ def test_explain_names_backend_forms_and_reasons():
     lines = build(backend="reference").explain().splitlines()
     assert lines[1] == "recurrence: backend 'reference', asked for by name"
     assert lines[3] == f"hidden: {sizes['hidden']}; one dense matrix, differentiated by torch"
-    assert lines[2].endswith(explain_backend("torch", pattern["input"]))  # layers have their own product
+    assert lines[2].endswith("one dense matrix, differentiated by torch")
     assert lines[-1] == "time constants: fixed; Dale's law: off"
 
 

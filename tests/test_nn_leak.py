@@ -88,3 +88,13 @@ def test_a_learned_tau_stays_strictly_inside_its_bounds(bounds, dtype, direction
         assert rates.isfinite().all()
     reached = low if direction > 0 else high
     assert rnn.leak.tau.detach().numpy() == pytest.approx(np.full(18, reached), rel=1e-5)
+
+
+def test_a_learned_tau_starts_where_its_parameter_is_zero_and_is_saved_with_that_start():
+    rnn = build(learn_tau="neuron")
+    assert not rnn.leak.raw.any()
+    with torch.no_grad():
+        rnn.leak.raw.add_(0.3)
+    other = build(learn_tau="neuron", tau=40.0, tau_bounds=tuple(rnn.leak.bounds.tolist()))
+    other.load_state_dict(rnn.state_dict())
+    assert torch.equal(other.leak.tau, rnn.leak.tau)

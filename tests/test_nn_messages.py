@@ -64,6 +64,11 @@ REFUSED = [
     (TypeError, {"spectral_radius": "x"}, NUMBER.format("spectral_radius")),
     (TypeError, {"bias": 1}, BOOLEAN.format("bias")),
     (TypeError, {"dale": 1}, BOOLEAN.format("dale")),
+    (
+        ValueError,
+        {"dale": "exp"},
+        "`CTRNN(...)` needs `dale` to be one of abs, rectify, softplus; it got 'exp'.",
+    ),
     (TypeError, {"positivity_constraints": 1}, BOOLEAN.format("positivity_constraints")),
     (TypeError, {"batch_first": 1}, BOOLEAN.format("batch_first")),
     (
@@ -203,9 +208,9 @@ def test_a_device_that_torch_does_not_know():
     )
 
 
-def test_positivity_constraints_on_a_half_signed_network():
-    assert message(ValueError, lambda: CTRNN(network(0.5), positivity_constraints=True)) == (
-        "`CTRNN(positivity_constraints=True)` needs a sign for every neuron that has synapses; 2 of 5 "
+def test_dales_law_on_a_half_signed_network():
+    assert message(ValueError, lambda: CTRNN(network(0.5), dale="rectify")) == (
+        "`CTRNN(dale='rectify')` needs a sign for every neuron that has synapses; 2 of 5 "
         "neurons have synapses but no sign, or both signs. Give their areas a fraction `excitatory` or the "
         "table of neurons a column `sign`; in a signed mask each column, (post, pre), needs one sign."
     )

@@ -348,24 +348,23 @@ def test_gradients_pass_through_dales_law():
     assert values.grad.tolist() == [-1.0, 1.0, 1.0]
 
 
-def test_positivity_constraints_make_the_neurons_of_an_unsigned_network_excitatory():
-    net = two_areas(excitatory=None)
-    warning = (
-        "`CTRNN(positivity_constraints=True)` found no signs in the network and makes every neuron "
-        "excitatory."
-    )
-    with pytest.warns(UserWarning, match="found no signs") as caught:
-        rnn = build(net, positivity_constraints=True)
-    assert [str(w.message) for w in caught] == [warning]
-    assert caught[0].filename == __file__
+@pytest.mark.parametrize("dale", [False, True, "softplus"])
+def test_positivity_constraints_make_every_neuron_excitatory(dale):
+    rnn = build(two_areas(excitatory=None), positivity_constraints=True)  # says nothing: there is no sign
     assert obeys(rnn.hidden, 1)
     assert obeys(rnn.readout, 1)
 
-
-def test_positivity_constraints_keep_signs_that_are_there():
     net = two_areas()
-    rnn, wanted = build(net, positivity_constraints=True), build(net, dale=True)
-    assert torch.equal(rnn.hidden.weights, wanted.hidden.weights)
+    message = (
+        "`CTRNN(positivity_constraints=True)` makes every neuron excitatory, 18 inhibitory ones too. To keep "
+        "to the signs of the neurons use dale=True."
+    )
+    with pytest.warns(UserWarning, match="18 inhibitory") as caught:
+        rnn = build(net, positivity_constraints=True, dale=dale)
+    assert [str(w.message) for w in caught] == [message]
+    assert caught[0].filename == __file__
+    assert obeys(rnn.hidden, 1)
+    assert not obeys(rnn.hidden, net.sign)
 
 
 def test_signs_come_from_signed_masks():

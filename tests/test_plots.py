@@ -164,6 +164,7 @@ def assert_texts_stand_free(figure, slack=1.0):
 def pictures():
     net = small().compile(seed=0)
     rng = np.random.default_rng(0)
+    heavy = net.with_weights(hidden=rng.normal(size=net.hidden.size))
     table = pd.DataFrame(
         {"signed_coherence": [-10, 0, 10], "fraction_choice_1": [0.1, 0.4, 1.0], "trials": 20}
     )
@@ -175,6 +176,16 @@ def pictures():
         "rates": lambda ax: gr.plots.rates(rng.random((20, 25)), net, dt=10.0, ax=ax),
         "psychometric": lambda ax: gr.plots.psychometric(table, ax=ax),
         "training": lambda ax: gr.plots.training(history, ax=ax),
+        "area_graph, free": lambda ax: gr.plots.area_graph(net, layout="free", ax=ax),
+        "area_matrix": lambda ax: gr.plots.area_matrix(net, "probability", ax=ax),
+        "degrees": lambda ax: gr.plots.degrees(net, per="projection", ax=ax),
+        "densities": lambda ax: gr.plots.densities(net, ax=ax),
+        "hierarchy": lambda ax: gr.plots.hierarchy(net, ax=ax),
+        "spectrum": lambda ax: gr.plots.spectrum(net, ax=ax),
+        "spectrum, area": lambda ax: gr.plots.spectrum(net, per="area", ax=ax),
+        "weight_change": lambda ax: gr.plots.weight_change(heavy, heavy, ax=ax),
+        "weight_histograms": lambda ax: gr.plots.weight_histograms(heavy, ax=ax),
+        "weights": lambda ax: gr.plots.weights(heavy, ax=ax),
     }
 
 
@@ -617,7 +628,9 @@ def test_arrow_heads_touch_their_targets():
     figure = gr.plots.area_graph(small())
     found = boxes(figure)
     heads = [
-        p for p in host_of(figure).patches if isinstance(p, matplotlib.patches.Polygon) and not p.get_gid()
+        p
+        for p in host_of(figure).patches
+        if isinstance(p, matplotlib.patches.Polygon) and not p.get_gid() and p.get_zorder() < 5  # legend
     ]
     tips = np.array([head.get_xy()[0] for head in heads])
     assert len(tips) == small().number_of_edges()

@@ -300,6 +300,36 @@ def test_by_sign_within_an_area_without_self_connections():
     assert gr.BySign(ee=0.3).expected(a, a, skip_diagonal=True) == pytest.approx(0.3 * 30)
 
 
+def test_by_sign_each_part_has_a_random_stream_of_its_own():
+    pre, post = signed(60, 40), signed(50, 30)
+
+    def drawn(**rules):
+        draw = gr.BySign(**rules).sample(pre, post, np.random.default_rng(3))
+        here = (draw.pre < 40) & (draw.post >= 30)  # excitatory → inhibitory
+        return list(zip(draw.post[here].tolist(), draw.pre[here].tolist(), strict=True))
+
+    wanted = drawn(ei=0.2)
+    assert len(wanted) > 50
+    for others in ({"ee": 0.1}, {"ee": gr.FixedIndegree(3), "ie": 0.5, "ii": gr.BySign(ii=0.3)}):
+        assert drawn(ei=0.2, **others) == wanted
+
+
+def test_excitatory_only_is_its_rule_among_the_excitatory_neurons():
+    pre, post, draws = signed(12, 8, "A"), signed(10, 5, "B"), 1500
+    for inner in (gr.Bernoulli(0.3), gr.FixedIndegree(3), gr.FixedOutdegree(2), gr.FixedTotalNumber(7)):
+        rule = gr.ExcitatoryOnly(inner)
+        draw = rule.sample(pre, post, np.random.default_rng(0))
+        alone = inner.sample(signed(8, 8), post, np.random.default_rng(0))
+        assert np.array_equal(draw.pre, alone.pre)
+        assert np.array_equal(draw.post, alone.post)
+        assert rule.expected(pre, post) == inner.expected(signed(8, 8), post)
+    times, _ = times_drawn(gr.ExcitatoryOnly(0.3), pre, post, draws)
+    assert not times[:, 8:].any()
+    assert p_independent(times[:, :8], draws, 0.3) > LEVEL
+    explicit = gr.ExcitatoryOnly(gr.Explicit([0], [1], [2.5])).sample(pre, post, np.random.default_rng(0))
+    assert explicit.weight.tolist() == [2.5]
+
+
 def test_by_sign_keeps_the_weights_of_its_parts():
     rule = gr.BySign(ee=gr.Explicit([0], [1], [2.5]), ii=gr.OneToOne())
     draw = rule.sample(signed(4, 2), signed(4, 2), np.random.default_rng(0))
@@ -601,6 +631,7 @@ def test_the_repr_of_a_rule_makes_it_again(rule):
 def test_the_repr_of_a_rule_shows_no_address():
     assert repr(gr.DistanceDependent(hump, wrap=100.0)) == "DistanceDependent(hump, wrap=100.0)"
     assert repr(gr.BySign(ei=0.2)) == "BySign(ei=Bernoulli(0.2))"
+    assert repr(gr.ExcitatoryOnly(0.2)) == "ExcitatoryOnly(Bernoulli(0.2))"
     assert repr(gr.Explicit([0], [1], [2])) == "Explicit(<1 synapses with weights>)"
 
 
@@ -680,6 +711,20 @@ MESSAGES = {
         "Choose another rule or allow self-connections.",
     ),
     lambda: gr.BySign(ie=2.0): (ValueError, "`BySign(ie=2.0)` needs `density` from 0 to 1; it got 2.0."),
+    lambda: gr.ExcitatoryOnly(2): (
+        ValueError,
+        "`ExcitatoryOnly(2)` needs `density` from 0 to 1; it got 2.",
+    ),
+    sample(gr.ExcitatoryOnly(0.5), V1): (
+        ValueError,
+        "`ExcitatoryOnly(Bernoulli(0.5))` needs neurons with signs in 'V1', which has none. Only an area "
+        "that was given a fraction `excitatory` has them.",
+    ),
+    lambda: gr.ExcitatoryOnly(0.5).expected(signed(4, 2, "V1"), signed(4, 2, "V1"), skip_diagonal=True): (
+        ValueError,
+        "`ExcitatoryOnly(Bernoulli(0.5))` cannot leave out self-connections within 'V1'. "
+        "Use BySign(ee=..., ei=...), which has a rule for either target.",
+    ),
     sample(gr.BySign(0.5), V1): (
         ValueError,
         "`BySign(Bernoulli(0.5))` needs neurons with signs in 'V1', which has none. Only an area that was "

@@ -1,29 +1,30 @@
-"""Commands that look at a network: describe, compile, plot."""
+"""Commands that look at a network: describe, compile."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from graphrnn import datasets, io, statistics
 from graphrnn.cli import tables
+from graphrnn.cli.messages import about
+from graphrnn.cli.trained import run_of
 from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
 
 __all__ = [
-    "PICTURES",
+    "WHAT_FILE",
     "compile_network",
+    "compiled",
     "describe",
     "folder",
     "network",
-    "plot",
-    "save_picture",
     "write_tables",
 ]
 
-_FORMATS = (".png", ".pdf", ".svg")
+WHAT_FILE = (
+    "a .toml area graph, a .npz, .csv or other network, a folder that graphrnn train wrote, or celegans"
+)
 _REPORTED = {
     "dropped": "left out, because an end is no neuron of the table,",
     "merged": "merged into another of the same pair",
@@ -31,19 +32,32 @@ _REPORTED = {
 
 
 def network(options: argparse.Namespace) -> Connectome:
-    """The network that FILE means; an area graph is compiled with the seed."""
+    """The network that FILE means: an area graph is compiled, a run gives its trained network."""
+    run = run_of(options.file)
+    before = getattr(options, "before", False)
+    if run is not None:
+        return run.before if before else run.after
+    if before:
+        raise ValueError(
+            f"needs a folder that graphrnn train wrote for --before; {options.file!r} holds no training."
+        )
     thing = _read(options)
-    return thing.compile(seed=options.seed) if isinstance(thing, AreaGraph) else thing
+    with about(options.file):
+        return compiled(thing, options.seed)
+
+
+def compiled(thing: Connectome | AreaGraph, seed: int) -> Connectome:
+    """A network as it is, or an area graph with its synapses drawn."""
+    return thing.compile(seed=seed) if isinstance(thing, AreaGraph) else thing
 
 
 def _read(options: argparse.Namespace) -> Connectome | AreaGraph:
     if options.file == "celegans":
         return datasets.celegans()
     if not Path(options.file).is_file():
-        raise ValueError(
-            f"found no file {options.file!r}. Give a .toml area graph, a .npz network, or celegans."
-        )
-    return io.read(options.file)
+        raise ValueError(f"found no file {options.file!r}. Give {WHAT_FILE}.")
+    with about(options.file):
+        return io.read(options.file)
 
 
 def folder(name: str) -> Path:
@@ -62,13 +76,17 @@ def write_tables(net: Connectome, out: Path) -> None:
 
 
 def describe(options: argparse.Namespace) -> int:
-    """Print the tables of areas and projections."""
+    """Print the tables of areas and projections, the checks, and what training changed."""
+    run = run_of(options.file)
     net = network(options)
     out = None if options.out is None else folder(options.out)
     print(tables.heading(net))
     print("\n" + tables.area_tables(statistics.areas(net)))
     if net.projections:
         print("\n" + tables.projection_table(statistics.projections(net)))
+    if run is not None:
+        print("\n" + tables.change_table(run.before, run.after))
+    print("\n" + tables.findings(statistics.check(net)))
     for what, number in net.report.items():
         print(f"\n{number} edges were {_REPORTED.get(what, what)} when the wiring was read")
     if out is not None:
@@ -81,45 +99,16 @@ def compile_network(options: argparse.Namespace) -> int:
     """Draw an area graph into a .npz file."""
     if Path(options.output).suffix.lower() != ".npz":
         raise ValueError(f"needs a file name that ends in .npz for --output; it got {options.output!r}.")
+    if Path(options.file).is_dir():
+        raise ValueError(f"needs an area graph, a .toml file; {options.file!r} is a folder.")
     graph = _read(options)
     if not isinstance(graph, AreaGraph):
         raise ValueError(
             f"needs an area graph, a .toml file; the synapses of {options.file!r} are drawn already."
         )
-    net = graph.compile(seed=options.seed)
+    net = network(options)
+    if not Path(options.output).parent.is_dir():
+        raise ValueError(f"found no folder {str(Path(options.output).parent)!r}. Create it first.")
     io.write(net, options.output)
     print(f"wrote {options.output}: {tables.heading(net)}")
     return 0
-
-
-def plot(options: argparse.Namespace) -> int:
-    """Draw a picture into a file."""
-    if Path(options.output).suffix.lower() not in _FORMATS:
-        raise ValueError(
-            f"needs a file name that ends in {', '.join(_FORMATS)} for --output; it got {options.output!r}."
-        )
-    save_picture(PICTURES[options.what](network(options)), Path(options.output))
-    print(f"wrote {options.output}")
-    return 0
-
-
-def save_picture(figure: Any, path: Path) -> None:
-    """A figure as a file, fine enough for print."""
-    if not path.parent.is_dir():
-        raise ValueError(f"found no folder {str(path.parent)!r}. Create it first.")
-    figure.savefig(path, dpi=300)
-
-
-def _masks(net: Connectome) -> Any:
-    from graphrnn import plots
-
-    return plots.masks(net)
-
-
-def _area_graph(net: Connectome) -> Any:
-    from graphrnn import plots
-
-    return plots.area_graph(net)
-
-
-PICTURES: dict[str, Callable[[Connectome], Any]] = {"area-graph": _area_graph, "masks": _masks}

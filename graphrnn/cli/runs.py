@@ -7,14 +7,15 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphrnn import datasets, io, statistics
-from graphrnn._streams import stream
-from graphrnn.cli import networks, tables
+from graphrnn import _checks, datasets, io, statistics
+from graphrnn.cli import networks, pictures, tables
+from graphrnn.cli.config import read_run
+from graphrnn.cli.messages import about
+from graphrnn.cli.settings import TASKS, Settings, build, course, make_task, read_settings
 from graphrnn.connectome import Connectome
 
 if TYPE_CHECKING:
@@ -23,54 +24,30 @@ if TYPE_CHECKING:
     from graphrnn.nn import CTRNN
     from graphrnn.tasks import Task
 
-__all__ = ["TASKS", "demo", "train"]
+__all__ = ["demo", "train"]
 
-TASKS = {
-    "perceptual-decision": "PerceptualDecision",
-    "delayed-match-to-sample": "DelayedMatchToSample",
-    "context-decision": "ContextDecision",
-}
 _CLEAR = 12.8  # % coherence from which on the demo's decisions must be right
 _ENOUGH = 0.9  # of them
 _HELD_OUT = {"validation": 300, "test": 1200}  # trials
 _SMALL = 1000  # neurons up to which a second thread gains nothing, and on a busy machine is a brake
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """What a training run is made of; the defaults are those of the demo."""
-
-    out: Path
-    task: str = "perceptual-decision"
-    activation: str = "relu"
-    dt: float = 20.0
-    tau: float | None = None
-    noise: float = 0.05
-    dale: bool = False
-    epochs: int = 12
-    trials: int = 2000
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    threads: int | None = None
-    device: str = "cpu"
-    seed: int = 0
-    resume: bool = False
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What makes the run what it is; the rest may change when it goes on."""
-        free = ("out", "epochs", "threads", "device", "resume")
-        return {name: value for name, value in asdict(self).items() if name not in free}
-
-
 def train(options: argparse.Namespace) -> int:
     """Train a network on a task."""
-    names = set(_Settings.__dataclass_fields__) - {"out"}
-    settings = _Settings(
-        **{name: value for name, value in vars(options).items() if name in names}, out=Path(options.out)
-    )
-    net = _with_ends(networks.network(options), _task(settings, "training", 1), options)
-    rnn = _rnn(net, settings)
+    with about(options.file):
+        run = read_run(options.file)
+    names = set(Settings.__dataclass_fields__) - {"out"}
+    given = {name: value for name, value in vars(options).items() if name in names}
+    if run is None and "task" not in given:
+        raise ValueError(f"needs --task, one of {', '.join(TASKS)}, or a file with a whole run.")
+    settings = Settings(**({} if run is None else run[1]) | given | {"out": Path(options.out)})
+    with nullcontext() if run is None else about(options.file, vars(options)):
+        options.task = _checks.known("graphrnn train", "task", settings.task, TASKS)
+        options.seed = settings.seed
+        net = networks.network(options) if run is None else networks.compiled(run[0], settings.seed)
+        net = _with_ends(net, make_task(settings, "training", 1), options)
+        rnn = build(net, settings)
+        how = course(rnn, settings)
     out = networks.folder(options.out)
     if (out / "checkpoint.pt").exists():
         _check_resume(net, settings)
@@ -78,7 +55,7 @@ def train(options: argparse.Namespace) -> int:
         _say(f"found no checkpoint in {options.out!r} yet; starting from the beginning")
     print(tables.heading(net))
     try:
-        written, _ = _run(rnn, settings)
+        written, _ = _run(rnn, settings, how)
     except KeyboardInterrupt:
         if (out / "checkpoint.pt").exists():
             _say(f"the checkpoint in {options.out!r} holds the last whole epoch; go on with --resume")
@@ -89,7 +66,9 @@ def train(options: argparse.Namespace) -> int:
 
 def demo(options: argparse.Namespace) -> int:
     """C. elegans learns a perceptual decision: sensory neurons see the evidence, motor neurons answer."""
-    settings = _Settings(
+    from graphrnn import plots
+
+    settings = Settings(
         out=networks.folder(options.out),
         epochs=options.epochs,
         trials=options.trials,
@@ -101,10 +80,11 @@ def demo(options: argparse.Namespace) -> int:
     net = net.with_readout("choice", 2, pre=motor, seed=options.seed)
     print(f"C. elegans: {tables.heading(net)}\n")
     print(tables.area_tables(statistics.areas(net)) + "\n")
-    written, right = _run(_rnn(net, settings), settings)
+    rnn = build(net, settings)
+    written, right = _run(rnn, settings, course(rnn, settings))
     networks.write_tables(net, settings.out)
-    for what, draw in networks.PICTURES.items():
-        networks.save_picture(draw(net), settings.out / f"{what}.png")
+    for what, figure in (("area-graph", plots.area_graph(net)), ("masks", plots.masks(net))):
+        pictures.save_picture(figure, settings.out / f"{what}.png")
         written.append(f"{what}.png")
     _print_written(settings.out, ["areas.csv", "projections.csv", *written])
     if right < _ENOUGH:
@@ -145,19 +125,12 @@ def _with_ends(net: Connectome, task: Task, options: argparse.Namespace) -> Conn
     return net
 
 
-def _check_resume(net: Connectome, settings: _Settings) -> None:
+def _check_resume(net: Connectome, settings: Settings) -> None:
     """Refuse to mix two runs in one folder."""
     out = settings.out
     if not settings.resume:
         raise ValueError(f"found a checkpoint in {str(out)!r}. Go on with --resume, or give another folder.")
-    try:
-        there = json.loads((out / "settings.json").read_text())
-    except ValueError as error:
-        raise ValueError(
-            f"cannot read {str(out / 'settings.json')!r} as JSON: {error}. Give another folder."
-        ) from error
-    if not isinstance(there, dict):
-        raise ValueError(f"found no settings in {str(out / 'settings.json')!r}. Give another folder.")
+    there = read_settings(out)
     for name, here in settings.kept.items():
         if there.get(name) != here:
             raise ValueError(
@@ -175,33 +148,8 @@ def _some(net: Connectome) -> str:
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _task(settings: _Settings, purpose: str, trials: int) -> Task:
-    from graphrnn import tasks
-
-    kind: type[Task] = getattr(tasks, TASKS[settings.task])
-    return kind(trials, dt=settings.dt, seed=stream(settings.seed, "graphrnn train", purpose))
-
-
-def _rnn(net: Connectome, settings: _Settings) -> CTRNN:
-    import torch
-
-    from graphrnn.nn import CTRNN
-
-    return CTRNN(
-        net,
-        dt=settings.dt,
-        tau=settings.tau,
-        activation=settings.activation,
-        preact_noise=settings.noise,
-        dale=settings.dale,
-        generator=torch.Generator().manual_seed(settings.seed),
-    ).to(_device(settings.device))
-
-
-def _run(rnn: CTRNN, settings: _Settings) -> tuple[list[str], float]:
+def _run(rnn: CTRNN, settings: Settings, how: dict[str, Any]) -> tuple[list[str], float]:
     """Train, test on held-out trials, keep all of it; returns the files and the share of right decisions."""
-    import torch
-
     from graphrnn import plots
     from graphrnn.training import evaluate, fit
 
@@ -213,28 +161,33 @@ def _run(rnn: CTRNN, settings: _Settings) -> tuple[list[str], float]:
     with _threads(1 if settings.threads is None and rnn.net.n_neurons <= _SMALL else settings.threads):
         history = fit(
             rnn,
-            _task(settings, "training", settings.trials),
-            validation=_task(settings, "validation", _HELD_OUT["validation"]),
+            make_task(settings, "training", settings.trials),
+            validation=make_task(settings, "validation", _HELD_OUT["validation"]),
             epochs=settings.epochs,
             batch_size=settings.batch_size,
-            optimizer=torch.optim.Adam(rnn.parameters(), lr=settings.learning_rate),
+            clip=settings.clip,
+            patience=settings.patience,
             checkpoint=out / "checkpoint.pt",
             resume=settings.resume,
             seed=settings.seed,
+            **how,
         )
-        test = _task(settings, "test", _HELD_OUT["test"])
+        test = make_task(settings, "test", _HELD_OUT["test"])
         result = evaluate(rnn, test)
+    if settings.rewiring is not None:
+        io.write(rnn.net, out / "rewired.npz")
     _say(f"trained in {time.perf_counter() - start:.0f} s; drawing pictures")
     history.metrics.to_csv(out / "training.csv", index=False)
-    networks.save_picture(plots.training(history.metrics), out / "training.png")
-    networks.save_picture(rnn.plot_layers(), out / "layers.png")
+    pictures.save_picture(plots.training(history.metrics), out / "training.png")
+    pictures.save_picture(rnn.plot_layers(), out / "layers.png")
     written = ["network.npz", "settings.json", "checkpoint.pt", "training.csv", "training.png", "layers.png"]
+    written += ["rewired.npz"] if settings.rewiring is not None else []
     right = result.accuracy
     print(f"{right:.1%} of {_HELD_OUT['test']} held-out trials are decided rightly{_by_luck(test)}")
     if hasattr(test, "psychometric"):
         table = test.psychometric(result.decisions)
         table.to_csv(out / "psychometric.csv", index=False)
-        networks.save_picture(plots.psychometric(table), out / "psychometric.png")
+        pictures.save_picture(plots.psychometric(table), out / "psychometric.png")
         written += ["psychometric.csv", "psychometric.png"]
         right = _print_by_coherence(test, result.decisions)
     return written, right
@@ -261,17 +214,6 @@ def _print_by_coherence(task: Any, decisions: torch.Tensor) -> float:
     clear = float(trials.loc[trials["coherence"] >= _CLEAR, "right"].mean())
     print(f"at coherences of {_CLEAR} % and above: {clear:.1%}\n")
     return clear
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # the device `meta` holds nothing
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"found no device {name!r} for --device: {' '.join(str(error).split())}") from error
-    return device
 
 
 @contextmanager

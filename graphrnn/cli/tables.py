@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from graphrnn._spectrum import spectral_radius
 from graphrnn.connectome import Connectome
 
-__all__ = ["area_tables", "heading", "projection_table", "text_table"]
+__all__ = ["area_tables", "change_table", "findings", "heading", "of", "projection_table", "text_table"]
 
 _WIDEST = 36  # characters of one cell
 _SHARES = ("forward", "backward", "lateral", "within", "unclassified", "input")
@@ -17,16 +20,17 @@ _SHARES = ("forward", "backward", "lateral", "within", "unclassified", "input")
 def heading(net: Connectome) -> str:
     """One line on the whole network."""
     parts = [
-        f"{_of(net.n_neurons, 'neuron')} in {_of(len(net.areas), 'area')}, {_of(net.hidden.size, 'synapse')}"
+        f"{of(net.n_neurons, 'neuron')} in {of(len(net.areas), 'area')}, {of(net.hidden.size, 'synapse')}"
     ]
     for node in (*net.inputs, *net.readouts):
-        parts.append(f"{node.name} ({_of(node.size, node.role)})")
+        parts.append(f"{node.name} ({of(node.size, node.role)})")
     if net.seed is not None:
         parts.append(f"seed {net.seed}")
     return "; ".join(parts)
 
 
-def _of(number: int, thing: str) -> str:
+def of(number: int, thing: str) -> str:
+    """A number of things, in words."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
@@ -48,10 +52,43 @@ def area_tables(areas: Any) -> str:
         "density, reciprocity: of the synapses within; degrees: mean (least to most), among neurons only;\n"
         "no input, no output: neurons with no synapse at all on that side"
     )
-    parts = [text_table(names, rows), legend]
+    parts = [text_table(names, rows), legend, "", _ways(areas)]
     if kinds:
         parts += ["", "Of the synapses onto an area, % that are", text_table(["area", *kinds], shares)]
     return "\n".join(parts)
+
+
+def _ways(areas: Any) -> str:
+    """How far areas are from inputs and readouts, what they share with others, and their radius."""
+    weighted = areas["weight_spectral_radius"].notna().any()
+    columns = {
+        "from input": ("projections_from_input", _count_or_none),
+        "to readout": ("projections_to_readout", _count_or_none),
+        "silent": ("silent", _count_or_none),
+        "convergence": ("convergence", _number),
+        "divergence": ("divergence", _number),
+        "E/I balance": ("ei_balance_mean", _number),
+        "radius": ("weight_spectral_radius" if weighted else "spectral_radius", _number),
+    }
+    columns = {name: c for name, c in columns.items() if areas[c[0]].notna().any()}
+    rows = [
+        [name, *(show(row[column]) for column, show in columns.values())] for name, row in areas.iterrows()
+    ]
+    return (
+        f"{text_table(['area', *columns], rows)}\n"
+        "from input, to readout: projections on the shortest path; silent: neurons on no such path;\n"
+        "convergence, divergence: synapses of a neuron from and to other areas; E/I balance:\n"
+        "(E - I) / (E + I) of the synapses onto a neuron; radius: largest modulus of an eigenvalue of the\n"
+        f"{'weights' if weighted else 'mask'} within"
+    )
+
+
+def findings(found: Any) -> str:
+    """What `statistics.check` found."""
+    if not found:
+        return "Checks: nothing found"
+    lines = "\n".join(f"  {one}" for finding in found for one in str(finding).splitlines())
+    return f"Checks: {len(found)} {'thing' if len(found) == 1 else 'things'} to look at\n{lines}"
 
 
 def projection_table(projections: Any) -> str:
@@ -64,22 +101,57 @@ def projection_table(projections: Any) -> str:
         "synapses",
         "asked",
         "density",
-        "95 % interval",
+        "95 % of draws",
         "in-degree",
         "out-degree",
     ]
     rows = []
     for row in projections.itertuples():
         density = [_number(row.density_asked), _number(row.density)]
-        interval = f"{row.density_low:.3g} to {row.density_high:.3g}"
+        fixed = math.isnan(row.rule_low) or row.rule_low == row.rule_high
+        interval = "–" if fixed else f"{row.rule_low:.3g} to {row.rule_high:.3g}"
+        interval += " !" if row.unlikely else ""
         degrees = [_number(row.in_degree_mean), _number(row.out_degree_mean)]
         rows.append(
             [row.pre, row.post, row.kind, row.rule, _count(row.synapses), *density, interval, *degrees]
         )
     legend = (
-        "asked, density: of all possible synapses; degrees: mean synapses onto a target, from a source neuron"
+        "asked, density: of all possible synapses; 95 % of draws: the densities that the rule draws,\n"
+        "– where it fixes the number, ! where it could hardly have drawn this one;\n"
+        "degrees: mean synapses onto a target, from a source neuron"
     )
     return f"{text_table(names, rows, left=4)}\n{legend}"
+
+
+def change_table(before: Connectome, after: Connectome) -> str:
+    """What training did to the weights, by kind of projection, and to the spectral radius."""
+    rows = []
+    old, new = _moduli(before), _moduli(after)
+    for kind in new:
+        first, last = old[kind], new[kind]
+        share = abs(last[0] - first[0]).mean() / first[1].mean() if first[1].any() else math.nan
+        cells = [_number(float(number)) for number in (first[1].mean(), last[1].mean())]
+        rows.append([kind, _count(last[1].size), *cells, f"{_percent(float(share))} %"])
+    names = ["weights", "synapses", "mean |w| before", "after", "mean |change|"]
+    radius = [spectral_radius(net.hidden.matrix) for net in (before, after)]
+    return (
+        f"What training changed\n{text_table(names, rows)}\n"
+        "mean |change|: in % of the mean |w| before\n"
+        f"spectral radius of the hidden weights: {_number(radius[0])} before, {_number(radius[1])} after"
+    )
+
+
+def _moduli(net: Connectome) -> dict[str, tuple[Any, Any]]:
+    """Weights and their moduli by kind."""
+    found = {}
+    for kind in dict.fromkeys(p.kind for p in net.projections):
+        part = net.select(kind=kind)
+        weight = np.concatenate(
+            [w for w in (part.input.weight, part.hidden.weight, part.readout.weight) if w is not None]
+        )
+        if weight.size:
+            found[kind] = weight, np.abs(weight)
+    return found
 
 
 def text_table(names: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -102,6 +174,10 @@ def _short(cell: str) -> str:
 
 def _count(number: float) -> str:
     return f"{number:.0f}"
+
+
+def _count_or_none(number: float) -> str:
+    return "–" if math.isnan(number) else f"{number:.0f}"
 
 
 def _number(number: float) -> str:

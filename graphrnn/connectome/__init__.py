@@ -9,6 +9,17 @@ from __future__ import annotations
 
 from graphrnn.connectome.core import Connectome
 from graphrnn.connectome.nodes import HIDDEN_KINDS, KINDS, ROLES, Node, Projection, kind_between
+from graphrnn.connectome.provenance import Provenance
 from graphrnn.connectome.synapses import Synapses
 
-__all__ = ["HIDDEN_KINDS", "KINDS", "ROLES", "Connectome", "Node", "Projection", "Synapses", "kind_between"]
+__all__ = [
+    "HIDDEN_KINDS",
+    "KINDS",
+    "ROLES",
+    "Connectome",
+    "Node",
+    "Projection",
+    "Provenance",
+    "Synapses",
+    "kind_between",
+]

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from graphrnn import _checks
-from graphrnn._streams import Seed
 from graphrnn.connectome.edges import fields_from_edges, to_edges
-from graphrnn.connectome.ends import fields_with_end
-from graphrnn.connectome.masks import fields_from_masks
+from graphrnn.connectome.masks import fields_from_masks, fields_from_matrix
 from graphrnn.connectome.neuron_graph import fields_from_networkx, to_networkx
-from graphrnn.connectome.nodes import KINDS, Node, Projection
-from graphrnn.connectome.parts import fields_of_subnetwork
-from graphrnn.connectome.synapses import Synapses, frozen, same
-from graphrnn.connectome.tensors import to_torch
-from graphrnn.rules import Rule
+from graphrnn.connectome.provenance import Provenance
+from graphrnn.connectome.tensors import to_torch, to_torch_sparse
+from graphrnn.connectome.variants import Variants
+from graphrnn.connectome.wiring import MATRICES
 
 if TYPE_CHECKING:
     import networkx
@@ -31,12 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Connectome"]
 
-_WHICH = ("input", "hidden", "readout")
-Names = str | Iterable[str] | None
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Connectome:
+class Connectome(Variants):
     """Neurons and synapses, sampled once from an area graph or measured.
 
     Neurons lie area after area, in each area the excitatory ones first. All arrays are read-only.
@@ -56,6 +43,7 @@ class Connectome:
         positions: (neuron, dimension) coordinates, NaN where an area has none, or None.
         seed: the seed that the wiring was drawn with; None for measured wiring.
         report: what was changed on the way in, such as rows merged or dropped, as counts.
+        provenance: the steps that made it; equality does not ask for it.
 
     Example:
         >>> import graphrnn as gr
@@ -72,82 +60,6 @@ class Connectome:
         slice(30, 50, None)
     """
 
-    areas: tuple[Node, ...]
-    inputs: tuple[Node, ...]
-    readouts: tuple[Node, ...]
-    projections: tuple[Projection, ...]
-    input: Synapses
-    hidden: Synapses
-    readout: Synapses
-    sign: NDArray[np.int8]
-    tau: NDArray[np.float64]
-    names: NDArray[np.str_] | None = None
-    positions: NDArray[np.float64] | None = None
-    seed: int | None = None
-    report: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._check_nodes()
-        for name in ("sign", "tau", "names", "positions"):
-            array = getattr(self, name)
-            if array is not None:
-                object.__setattr__(self, name, self._per_neuron(name, array))
-        object.__setattr__(self, "report", MappingProxyType(dict(self.report)))
-        shapes = {
-            "input": (self.n_neurons, self.n_inputs),
-            "hidden": (self.n_neurons, self.n_neurons),
-            "readout": (self.n_readouts, self.n_neurons),
-        }
-        for which, shape in shapes.items():
-            if self.synapses(which).shape != shape:
-                raise ValueError(
-                    f"`Connectome(...)` needs {which} synapses of shape {shape}, (post, pre); "
-                    f"it got {self.synapses(which).shape}."
-                )
-
-    def _check_nodes(self) -> None:
-        names: set[str] = set()
-        for axis in (self.areas, self.inputs, self.readouts):
-            stop = 0
-            for node in axis:
-                if node.name in names:
-                    raise ValueError(
-                        f"`Connectome(...)` needs nodes of different names; two are {node.name!r}."
-                    )
-                if node.start != stop or node.size < 1:
-                    raise ValueError(
-                        f"`Connectome(...)` needs nodes that lie end to end; {node.name!r} should start at "
-                        f"{stop} and runs from {node.start} to {node.stop}."
-                    )
-                names.add(node.name)
-                stop = node.stop
-        for p in self.projections:
-            _checks.one_of("Projection(...)", "kind", p.kind, KINDS)
-            if missing := {p.pre, p.post} - names:
-                raise ValueError(
-                    f"`Connectome(...)` has a projection {p.pre!r} → {p.post!r} and no node {min(missing)!r}."
-                )
-
-    def _per_neuron(self, name: str, given: Any) -> NDArray[Any]:
-        array = np.asarray(given)
-        dimensions = 2 if name == "positions" else 1
-        if array.ndim != dimensions or len(array) != self.n_neurons:
-            raise ValueError(
-                f"`Connectome(...)` needs one entry per neuron in `{name}`; it got shape {array.shape} for "
-                f"{self.n_neurons} neurons."
-            )
-        if name == "sign" and not np.isin(array, (-1, 0, 1)).all():
-            raise ValueError(
-                "`Connectome(...)` needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in `sign`."
-            )
-        if name == "names" and len(np.unique(array)) < len(array):
-            raise ValueError("`Connectome(...)` needs neurons of different names; some in `names` repeat.")
-        if name == "tau" and not (np.isnan(array) | ((array > 0) & np.isfinite(array))).all():
-            raise ValueError(
-                "`Connectome(...)` needs finite time constants above 0 ms in `tau`, NaN where none is known."
-            )
-        return frozen(given, {"sign": np.int8, "names": np.str_}.get(name, np.float64))
-
     @classmethod
     def from_edges(
         cls,
@@ -156,8 +68,11 @@ class Connectome:
         *,
         duplicates: str = "sum",
         unknown: str = "error",
+        delays: str = "error",
     ) -> Connectome:
         """Measured wiring from a table of edges and a table of neurons.
+
+        The provenance of a network that these tables came from goes on, where `to_edges` made them.
 
         Areas come in the order of their first neuron. Parallel rows of one pair become one synapse;
         `report["merged"]` counts the rows that went into another.
@@ -166,9 +81,11 @@ class Connectome:
             edges: columns `pre`, `post` (neuron names) and optionally `weight`, `delay` (ms), `type`.
             neurons: columns `neuron`, `area` and optionally `level` (one per area), `sign` (1, -1 or 0),
                 `tau` (ms).
-            duplicates: "sum" adds the weights of parallel rows, "error" refuses them.
+            duplicates: what becomes of the weights of parallel rows: their "sum", "mean", "max" or "min", or
+                the "count" of rows, weighted or not; "error" refuses them.
             unknown: "error" refuses an edge whose end is not in `neurons`; "drop" leaves it out and
                 counts it in `report["dropped"]`.
+            delays: where parallel rows differ in delay, their "min", "max" or "mean"; "error" refuses them.
 
         Raises:
             ValueError: for a missing column, a repeated neuron, an area with two levels, an unknown end,
@@ -183,7 +100,13 @@ class Connectome:
             >>> net.hidden.weight.tolist(), dict(net.report)
             ([3.0, 4.0], {'merged': 1})
         """
-        return cls(**fields_from_edges(edges, neurons, duplicates=duplicates, unknown=unknown))
+        fields = fields_from_edges(edges, neurons, duplicates=duplicates, unknown=unknown, delays=delays)
+        before = Provenance.from_steps(edges.attrs.get("provenance", ()))
+        choices = {"duplicates": duplicates, "unknown": unknown, "delays": delays}
+        return cls(
+            **fields,
+            provenance=before.then("Connectome.from_edges", choices=choices, report=fields["report"]),
+        )
 
     @classmethod
     def from_networkx(cls, graph: networkx.DiGraph, *, duplicates: str = "sum") -> Connectome:
@@ -197,7 +120,29 @@ class Connectome:
             TypeError: for an undirected graph.
             ValueError: for a node without `area`, `input` or `readout`, and as in `from_edges`.
         """
-        return cls(**fields_from_networkx(graph, duplicates=duplicates))
+        fields = fields_from_networkx(graph, duplicates=duplicates)
+        return cls(**fields)
+
+    @classmethod
+    def from_matrix(cls, matrix: Any) -> Connectome:
+        """Wiring from one matrix of weights, (post, pre); the neurons form one area, `hidden`.
+
+        Args:
+            matrix: (neuron, neuron) numpy array, in which 0 is no synapse; or scipy sparse, sparse torch or
+                `torch_sparse.SparseTensor`, in which every entry is a synapse. Truth values give no weights.
+
+        Raises:
+            ValueError: for a matrix that is not square, or entries that are not finite.
+
+        Example:
+            >>> import numpy as np
+            >>> import graphrnn as gr
+            >>> net = gr.Connectome.from_matrix(np.array([[0.0, 0.5], [0.0, 0.0]]))
+            >>> net.hidden.post.tolist(), net.hidden.pre.tolist(), net.hidden.weight.tolist()
+            ([0], [1], [0.5])
+        """
+        fields = fields_from_matrix("Connectome.from_matrix(...)", matrix)
+        return cls(**fields, provenance=Provenance().then("Connectome.from_matrix"))
 
     @classmethod
     def from_masks(cls, input: Any, hidden: Any, readout: Any) -> Connectome:
@@ -215,83 +160,8 @@ class Connectome:
             ValueError: for shapes that do not fit together (with a hint where the transposed ones do), or
                 entries that are not finite.
         """
-        return cls(**fields_from_masks("Connectome.from_masks(...)", input, hidden, readout))
-
-    @property
-    def n_neurons(self) -> int:
-        """Number of neurons of all areas."""
-        return self.areas[-1].stop if self.areas else 0
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of input channels of all inputs."""
-        return self.inputs[-1].stop if self.inputs else 0
-
-    @property
-    def n_readouts(self) -> int:
-        """Number of readout channels of all readouts."""
-        return self.readouts[-1].stop if self.readouts else 0
-
-    @cached_property
-    def area_index(self) -> NDArray[np.int32]:
-        """(neuron,) the index into `areas` of each neuron's area."""
-        return frozen(np.repeat(np.arange(len(self.areas)), [area.size for area in self.areas]), np.int32)
-
-    def node(self, name: str) -> Node:
-        """The area, input or readout of that name."""
-        nodes = {node.name: node for node in (*self.areas, *self.inputs, *self.readouts)}
-        return nodes[_checks.known("net.node(...)", "node", name, nodes)]
-
-    def slice(self, name: str) -> slice:
-        """The indices of an area's neurons, or of an input's or readout's channels."""
-        return self.node(name).slice
-
-    def ends(self, which: str) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
-        """The (post, pre) nodes along the axes of the input, hidden or readout matrix."""
-        _checks.one_of("net.ends(...)", "which", which, _WHICH)
-        post = self.readouts if which == "readout" else self.areas
-        return post, self.inputs if which == "input" else self.areas
-
-    def synapses(self, which: str) -> Synapses:
-        """The synapses of the "input", "hidden" or "readout" matrix."""
-        return getattr(self, _checks.one_of("net.synapses(...)", "which", which, _WHICH))
-
-    def counts(self, which: str = "hidden") -> NDArray[np.int64]:
-        """(post node, pre node) number of synapses between each pair of nodes.
-
-        Example:
-            >>> import graphrnn as gr
-            >>> gr.MultiArea(dims=[1, 10, 1], area_connectivities=[1.0, 0.0]).compile(seed=0).counts()
-            array([[25,  0],
-                   [25, 25]])
-        """
-        post_nodes, pre_nodes = self.ends(which)
-        synapses = self.synapses(which)
-        source = np.repeat(np.arange(len(pre_nodes)), [node.size for node in pre_nodes])
-        table = np.zeros((len(post_nodes), len(pre_nodes)), np.int64)
-        for row, node in enumerate(post_nodes):
-            rows = slice(synapses.indptr[node.start], synapses.indptr[node.stop])
-            table[row] = np.bincount(source[synapses.pre[rows]], minlength=len(pre_nodes))
-        return table
-
-    @property
-    def input_mask(self) -> Any:
-        """`scipy.sparse.coo_array` (neuron, input) of float32 ones."""
-        return self.input.mask
-
-    @property
-    def hidden_mask(self) -> Any:
-        """`scipy.sparse.coo_array` (post, pre) of float32 ones."""
-        return self.hidden.mask
-
-    @property
-    def readout_mask(self) -> Any:
-        """`scipy.sparse.coo_array` (readout, neuron) of float32 ones."""
-        return self.readout.mask
-
-    def get_masks(self) -> tuple[Any, Any, Any]:
-        """The input, hidden and readout masks, each (post, pre)."""
-        return self.input_mask, self.hidden_mask, self.readout_mask
+        fields = fields_from_masks("Connectome.from_masks(...)", input, hidden, readout)
+        return cls(**fields, provenance=Provenance().then("Connectome.from_masks"))
 
     def to_torch(
         self,
@@ -320,97 +190,24 @@ class Connectome:
             >>> net.to_torch("input").shape
             torch.Size([10, 1])
         """
-        _checks.one_of("net.to_torch(...)", "which", which, _WHICH)
+        _checks.one_of("net.to_torch(...)", "which", which, MATRICES)
         return to_torch(self.synapses(which), layout, device, dtype, weights)
 
-    def select(self, *, kind: Names = None, pre: Names = None, post: Names = None) -> Connectome:
-        """All neurons, and the synapses of some projections: those that fit every argument given.
+    def to_torch_sparse(
+        self, which: str = "hidden", dtype: torch.dtype | None = None, *, weights: bool = False
+    ) -> Any:
+        """A mask as a `torch_sparse.SparseTensor` (post, pre); `from_matrix` takes it back.
 
         Args:
-            kind: a kind or several; None for all.
-            pre: a source or several.
-            post: a target or several.
-
-        Example:
-            >>> import graphrnn as gr
-            >>> net = gr.MultiArea(dims=[1, 10, 1], area_connectivities=[1.0, 1.0]).compile(seed=0)
-            >>> net.select(kind="backward").hidden.size, net.select(pre="area 1").hidden.size
-            (25, 50)
-        """
-        kinds = _chosen("net.select(...)", "kind", kind, KINDS)
-        names = [node.name for node in (*self.inputs, *self.areas, *self.readouts)]
-        sources = _chosen("net.select(...)", "node", pre, names)
-        targets = _chosen("net.select(...)", "node", post, names)
-        kept = tuple(
-            p for p in self.projections if p.kind in kinds and p.pre in sources and p.post in targets
-        )
-        pairs = {(p.post, p.pre) for p in kept}
-        parts = {which: self.synapses(which).take(self._within(which, pairs)) for which in _WHICH}
-        return dataclasses.replace(self, projections=kept, **parts)  # type: ignore[arg-type]
-
-    def _within(self, which: str, pairs: set[tuple[str, str]]) -> NDArray[np.bool_]:
-        """(synapse,) whether a synapse belongs to one of the (post, pre) pairs of nodes."""
-        post_nodes, pre_nodes = self.ends(which)
-        synapses = self.synapses(which)
-        keep = np.zeros(synapses.size, bool)
-        for node in post_nodes:
-            rows = slice(synapses.indptr[node.start], synapses.indptr[node.stop])
-            wanted = np.repeat([(node.name, p.name) in pairs for p in pre_nodes], [p.size for p in pre_nodes])
-            keep[rows] = wanted.astype(bool)[synapses.pre[rows]]
-        return keep
-
-    def subnetwork(self, areas: Names = None, *, neurons: Any = None) -> Connectome:
-        """Only some neurons, with the synapses among them; inputs and readouts stay.
-
-        Args:
-            areas: the areas to keep; None for all.
-            neurons: (neuron,) True for each neuron to keep, or the indices or names of those to keep; None
-                for all. The order of neurons does not change. An area left without neurons goes.
+            which: "input", "hidden" or "readout".
+            dtype: default torch's default dtype.
+            weights: the weights instead of ones.
 
         Raises:
-            ValueError: for an unknown area or neuron, or where nothing would be left.
+            ValueError: for an unknown matrix, weights where there are none, or where torch-sparse is missing.
         """
-        return dataclasses.replace(self, **fields_of_subnetwork(self, _listed(areas), neurons))
-
-    def with_input(
-        self, name: str, size: int, *, to: Names = None, rule: Rule | float | None = None, seed: Seed = None
-    ) -> Connectome:
-        """The network with one more input.
-
-        Args:
-            name: the input's name.
-            size: number of channels.
-            to: the areas that it reaches; None for all.
-            rule: connection rule or density, for each of them; None for all to all.
-            seed: seed of the draw; None for the connectome's own, or where it has none, fresh entropy. A
-                connectome without a seed keeps the one used here.
-
-        Example:
-            >>> import graphrnn as gr
-            >>> net = gr.datasets.celegans().with_input("stimulus", 2, to="sensory")
-            >>> net.input.shape
-            (302, 2)
-        """
-        call = f"net.with_input({name!r}, ...)"
-        end, areas = (name, size, "input"), ("to", to)
-        return dataclasses.replace(self, **fields_with_end(self, call, end, areas, rule, seed))
-
-    def with_readout(
-        self, name: str, size: int, *, pre: Names = None, rule: Rule | float | None = None, seed: Seed = None
-    ) -> Connectome:
-        """The network with one more readout.
-
-        Args:
-            name: the readout's name.
-            size: number of channels.
-            pre: the areas that it reads; None for all.
-            rule: connection rule or density, for each of them; None for all to all.
-            seed: seed of the draw; None for the connectome's own, or where it has none, fresh entropy. A
-                connectome without a seed keeps the one used here.
-        """
-        call = f"net.with_readout({name!r}, ...)"
-        end, areas = (name, size, "readout"), ("pre", pre)
-        return dataclasses.replace(self, **fields_with_end(self, call, end, areas, rule, seed))
+        _checks.one_of("net.to_torch_sparse(...)", "which", which, MATRICES)
+        return to_torch_sparse(self.synapses(which), dtype, weights)
 
     def to_networkx(self) -> networkx.DiGraph:
         """The neurons and synapses as a `networkx.DiGraph`, with all that `from_networkx` takes back.
@@ -423,36 +220,3 @@ class Connectome:
     def to_edges(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
         """The hidden synapses and the neurons as the two tables that `from_edges` takes."""
         return to_edges(self)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Connectome):
-            return NotImplemented
-        return all(
-            same(getattr(self, part.name), getattr(other, part.name)) for part in dataclasses.fields(self)
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copied and pickled through the constructor: read-only arrays stay so."""
-        values = {part.name: getattr(self, part.name) for part in dataclasses.fields(self)}
-        return Connectome, tuple((values | {"report": dict(self.report)}).values())
-
-    def __repr__(self) -> str:
-        neurons, areas = _counted(self.n_neurons, "neuron"), _counted(len(self.areas), "area")
-        ends = f"{_counted(self.n_inputs, 'input')}, {_counted(self.n_readouts, 'readout')}"
-        return f"Connectome({neurons} in {areas}, {_counted(self.hidden.size, 'synapse')}, {ends})"
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{n} {word}" if n == 1 else f"{n} {word}s"
-
-
-def _listed(names: Names) -> list[str] | None:
-    return names if names is None else [names] if isinstance(names, str) else list(names)
-
-
-def _chosen(call: str, what: str, names: Names, options: Iterable[str]) -> list[str]:
-    """The names asked for, each checked; all of them for None."""
-    listed, known = _listed(names), list(options)
-    return known if listed is None else [_checks.known(call, what, name, known) for name in listed]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
 __all__ = [
+    "DELAYS",
+    "DUPLICATES",
     "fields_from_edges",
     "measured_projections",
     "neuron_names",
@@ -29,6 +31,8 @@ __all__ = [
 
 Fields = dict[str, Any]
 _CALL = "Connectome.from_edges(...)"
+DUPLICATES = ("sum", "mean", "max", "min", "count", "error")  # what becomes of the weights of parallel rows
+DELAYS = ("error", "min", "max", "mean")
 
 
 def fields_from_edges(
@@ -37,6 +41,7 @@ def fields_from_edges(
     *,
     duplicates: str,
     unknown: str,
+    delays: str = "error",
     kinds: Mapping[tuple[str, str], str] = MappingProxyType({}),
     partial_weights: bool = False,
     excitatory_first: bool = True,
@@ -49,12 +54,14 @@ def fields_from_edges(
         neurons: as in `Connectome.from_edges`.
         duplicates: as in `Connectome.from_edges`.
         unknown: as in `Connectome.from_edges`.
+        delays: as in `Connectome.from_edges`.
         kinds: by (pre, post) area; they win over the levels.
         partial_weights: let a NaN stand for a weight that was not given.
         excitatory_first: put the excitatory neurons of an area first; otherwise their order stays.
         call: the user's call, for messages.
     """
-    _checks.one_of(call, "duplicates", duplicates, ("sum", "error"))
+    _checks.one_of(call, "duplicates", duplicates, DUPLICATES)
+    _checks.one_of(call, "delays", delays, DELAYS)
     _checks.one_of(call, "unknown", unknown, ("error", "drop"))
     _need_columns(call, "edges", edges, ("pre", "post"))
     _need_columns(call, "neurons", neurons, ("neuron", "area"))
@@ -64,7 +71,14 @@ def fields_from_edges(
     post, pre, rows, dropped = _ends(call, edges, table["neuron"].to_numpy(), unknown)
     n = len(table)
     hidden, merged = synapses_from_table(
-        call, edges.iloc[rows], post, pre, (n, n), duplicates=duplicates, partial_weights=partial_weights
+        call,
+        edges.iloc[rows],
+        post,
+        pre,
+        (n, n),
+        duplicates=duplicates,
+        delays=delays,
+        partial_weights=partial_weights,
     )
     areas = _areas(call, table)
     empty = np.zeros(0, np.int32)
@@ -197,6 +211,7 @@ def synapses_from_table(
     shape: tuple[int, int],
     *,
     duplicates: str,
+    delays: str = "error",
     partial_weights: bool = False,
 ) -> tuple[Synapses, int]:
     """One synapse per pair of the indices that belong to the rows, and how many rows went into another."""
@@ -215,21 +230,35 @@ def synapses_from_table(
     if "weight" in table.columns:
         given = _numbers(call, table, "weight")
         _check_weights(call, given[~np.isnan(given)] if partial_weights else given)
-        weight = np.bincount(group, given, minlength=key.size)
+        if duplicates != "count":
+            weight = _merged(given, group, key.size, duplicates)
+    if duplicates == "count":
+        weight = np.bincount(group, minlength=key.size).astype(np.float64)
     if "delay" in table.columns:
         given = _numbers(call, table, "delay")
         if not (np.isfinite(given) & (given >= 0)).all():
             raise ValueError(f"`{call}` needs finite delays of 0 ms or more.")
-        delay = given[first]
-        if not np.array_equal(delay[group], given):
+        delay = given[first] if delays == "error" else _merged(given, group, key.size, delays)
+        if delays == "error" and not np.array_equal(delay[group], given):
             raise ValueError(
-                f"`{call}` cannot merge parallel edges whose delays differ. Give each pair one delay first."
+                f"`{call}` cannot merge parallel edges whose delays differ. Choose delays='min', 'max' or "
+                "'mean', or give each pair one delay first."
             )
     if "type" in table.columns:
         if missing := int(table["type"].isna().sum()):
             raise ValueError(f"`{call}` needs a value in every row of `type`; {missing} are missing.")
         code, types = _types(table["type"].map(str).to_numpy(np.str_), group, key.size)
     return Synapses(shape, key // columns, key % columns, weight, delay, code, types), merged
+
+
+def _merged(given: NDArray[np.float64], group: NDArray[np.int64], n: int, rule: str) -> NDArray[np.float64]:
+    """One number for each of `n` groups of rows, none of which is empty."""
+    if rule in ("sum", "mean", "error"):  # under "error" every group has one row
+        total: NDArray[np.float64] = np.bincount(group, given, minlength=n).astype(np.float64)
+        return total / np.bincount(group, minlength=n) if rule == "mean" else total
+    merged = np.full(n, -np.inf if rule == "max" else np.inf)
+    (np.maximum if rule == "max" else np.minimum).at(merged, group, given)
+    return merged
 
 
 def _check_weights(call: str, weight: NDArray[np.float64]) -> None:
@@ -269,6 +298,8 @@ def to_edges(net: Connectome) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     names = neuron_names(net)
     hidden = net.hidden
     edges = pd.DataFrame({"pre": names[hidden.pre], "post": names[hidden.post]})
+    if net.provenance.records:
+        edges.attrs["provenance"] = net.provenance.steps
     for column in ("weight", "delay"):
         if (array := getattr(hidden, column)) is not None:
             edges[column] = array

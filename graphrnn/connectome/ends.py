@@ -16,7 +16,7 @@ from graphrnn.rules import AllToAll, Draw, Population, Rule, as_rule
 if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
-__all__ = ["fields_with_end"]
+__all__ = ["fields_with_end", "population"]
 
 
 def fields_with_end(
@@ -49,7 +49,7 @@ def fields_with_end(
     draws, added = [], []
     for area in _areas(net, call, *areas):
         post, pre = (area, node) if role == "input" else (node, area)
-        source, target = _population(net, pre), _population(net, post)
+        source, target = population(net, pre), population(net, post)
         draw = chosen_rule.sample(source, target, stream(root, pre.name, post.name))
         draws.append((post.start, pre.start, draw))
         asked = chosen_rule.expected(source, target)
@@ -79,7 +79,8 @@ def _areas(net: Connectome, call: str, argument: str, names: Iterable[str] | Non
     return [area for area in net.areas if area.name in chosen]
 
 
-def _population(net: Connectome, node: Node) -> Population:
+def population(net: Connectome, node: Node) -> Population:
+    """A node as a rule sees it, as when compiling."""
     if node.role != "area":
         return Population(node.name, node.size)
     sign = net.sign[node.slice]

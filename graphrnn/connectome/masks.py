@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graphrnn.connectome.nodes import Node, Projection
 from graphrnn.connectome.synapses import Synapses
 
-__all__ = ["fields_from_masks"]
+__all__ = ["fields_from_masks", "fields_from_matrix"]
 
 
 def fields_from_masks(call: str, input: Any, hidden: Any, readout: Any) -> dict[str, Any]:
@@ -48,17 +48,29 @@ def fields_from_masks(call: str, input: Any, hidden: Any, readout: Any) -> dict[
     }
 
 
+def fields_from_matrix(call: str, matrix: Any) -> dict[str, Any]:
+    """The fields of a one-area Connectome from a matrix of weights in (post, pre)."""
+    coo = _coo(call, "hidden", matrix, keep_zeros=True)
+    fields = fields_from_masks(call, None, coo != 0, None)
+    weighted = coo.data.dtype.kind != "b"
+    hidden = Synapses.from_pairs(coo.shape, coo.row, coo.col, weight=coo.data if weighted else None)
+    return fields | {"hidden": hidden}
+
+
 def _empty(shape: tuple[int, int]) -> Any:
     from scipy.sparse import coo_array
 
     return coo_array(shape, dtype=np.float32)
 
 
-def _coo(call: str, name: str, mask: Any) -> Any:
-    """The non-zero entries of a scipy sparse, numpy or torch mask."""
+def _coo(call: str, name: str, mask: Any, keep_zeros: bool = False) -> Any:
+    """The entries of a scipy sparse, numpy or torch mask; of zeros stored in it only where wanted."""
     from scipy.sparse import coo_array, issparse
 
-    if type(mask).__module__.partition(".")[0] == "torch":
+    package = type(mask).__module__.partition(".")[0]
+    if package == "torch_sparse":
+        mask = _from_sparse_tensor(mask.detach().cpu())
+    elif package == "torch":
         mask = _from_torch(mask.detach().cpu())
     if not issparse(mask):
         mask = np.asarray(mask)
@@ -76,7 +88,8 @@ def _coo(call: str, name: str, mask: Any) -> Any:
             f"`{call}` needs finite entries in the {name} mask; it has NaN or infinite ones. "
             "Put 0 where there is no synapse."
         )
-    coo.eliminate_zeros()
+    if not keep_zeros or coo.data.dtype.kind == "b":
+        coo.eliminate_zeros()
     return coo
 
 
@@ -88,6 +101,14 @@ def _from_torch(mask: Any) -> Any:
         return mask.numpy()
     coo = mask.to_sparse_coo().coalesce()
     return coo_array((coo.values().numpy(), tuple(coo.indices().numpy())), shape=tuple(coo.shape))
+
+
+def _from_sparse_tensor(mask: Any) -> Any:
+    from scipy.sparse import coo_array
+
+    row, column, value = mask.coo()
+    data = np.ones(len(row), bool) if value is None else value.numpy()
+    return coo_array((data, (row.numpy(), column.numpy())), shape=tuple(mask.sizes()))
 
 
 def _check_shape(call: str, name: str, wanted: str, shape: tuple[int, int], *, axis: int, n: int) -> None:

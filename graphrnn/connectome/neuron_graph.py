@@ -18,6 +18,7 @@ from graphrnn.connectome.edges import (
 )
 from graphrnn.connectome.nodes import HIDDEN_KINDS, Node, Projection, kind_between
 from graphrnn.connectome.parts import projections_left
+from graphrnn.connectome.provenance import Provenance
 from graphrnn.connectome.synapses import Synapses
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def to_networkx(net: Connectome) -> networkx.DiGraph:
         "report": dict(net.report),
         "seed": net.seed,
         "named": net.names is not None,
+        "provenance": net.provenance.steps,
     }
     labels = {"area": neuron_names(net).tolist()}
     for area in net.areas:
@@ -140,6 +142,14 @@ def fields_from_networkx(graph: networkx.DiGraph, *, duplicates: str) -> dict[st
     fields["projections"] = _projections(fields, beside)
     fields["seed"] = beside.get("seed")
     fields["report"] |= beside.get("report", {})
+    before = Provenance.from_steps(beside.get("provenance", ()))
+    choices = {"duplicates": duplicates}
+    # What `to_networkx` made comes back as it was, so that the way through networkx is no step.
+    fields["provenance"] = (
+        before
+        if beside
+        else before.then(_CALL.removesuffix("(...)"), choices=choices, report=fields["report"])
+    )
     if not beside.get("named", True):
         fields["names"] = None
     return fields

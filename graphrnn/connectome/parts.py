@@ -1,8 +1,11 @@
-"""A part of a network: some of its neurons, and the synapses among them."""
+"""A part of a network: some of its synapses, or some of its neurons and the synapses among them."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,19 +18,111 @@ from graphrnn.connectome.synapses import Synapses
 if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
-__all__ = ["fields_of_subnetwork", "projections_left"]
+__all__ = ["Selection", "fields_of_selection", "fields_of_subnetwork", "neighbourhood", "projections_left"]
+
+_MATRICES = ("input", "hidden", "readout")
+_DIRECTIONS = ("out", "in", "both")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which synapses to keep: those that fit everything that is not None."""
+
+    kinds: list[str]
+    pre: list[str]
+    post: list[str]
+    sign: list[int] | None = None
+    types: list[str] | None = None
+    threshold: float | None = None
+
+
+def fields_of_selection(net: Connectome, chosen: Selection) -> dict[str, Any]:
+    """The fields of `net` that change when only some synapses stay."""
+    if chosen.threshold is not None and all(net.synapses(w).weight is None for w in _MATRICES):
+        raise ValueError(
+            f"`net.select(threshold={chosen.threshold:g})` needs weights to compare with; this network has "
+            "none."
+        )
+    kept = [
+        p for p in net.projections if p.kind in chosen.kinds and p.pre in chosen.pre and p.post in chosen.post
+    ]
+    pairs = {(p.post, p.pre) for p in kept}
+    parts = {which: _selected(net, which, pairs, chosen) for which in _MATRICES}
+    if not (chosen.sign is None and chosen.types is None and chosen.threshold is None):
+        lost = set()
+        for which, part in parts.items():
+            left = _counts(net, which, part)
+            before = _counts(net, which, net.synapses(which))
+            lost |= {pair for pair, number in before.items() if left.get(pair) != number}
+        kept = [dataclasses.replace(p, asked=math.nan) if (p.pre, p.post) in lost else p for p in kept]
+    return {"projections": tuple(kept), **parts}
+
+
+def _selected(net: Connectome, which: str, pairs: set[tuple[str, str]], chosen: Selection) -> Synapses:
+    synapses = net.synapses(which)
+    keep = _within(net, which, pairs)
+    if chosen.sign is not None:
+        sign = np.zeros(net.n_inputs, np.int8) if which == "input" else net.sign
+        keep &= np.isin(sign, chosen.sign)[synapses.pre]
+    if chosen.types is not None:
+        codes = [i for i, name in enumerate(synapses.types) if name in chosen.types]
+        keep &= np.zeros(synapses.size, bool) if synapses.type is None else np.isin(synapses.type, codes)
+    if chosen.threshold is not None and synapses.weight is not None:
+        keep &= ~(np.abs(synapses.weight) < chosen.threshold)  # a weight that is not known is not below it
+    return synapses.take(keep)
+
+
+def _within(net: Connectome, which: str, pairs: set[tuple[str, str]]) -> NDArray[np.bool_]:
+    """(synapse,) whether a synapse belongs to one of the (post, pre) pairs of nodes."""
+    post_nodes, pre_nodes = net.ends(which)
+    synapses = net.synapses(which)
+    keep = np.zeros(synapses.size, bool)
+    for node in post_nodes:
+        rows = slice(synapses.indptr[node.start], synapses.indptr[node.stop])
+        wanted = np.repeat([(node.name, p.name) in pairs for p in pre_nodes], [p.size for p in pre_nodes])
+        keep[rows] = wanted.astype(bool)[synapses.pre[rows]]
+    return keep
+
+
+def _counts(net: Connectome, which: str, synapses: Synapses) -> dict[tuple[str, str], int]:
+    """Number of synapses by (pre, post) nodes."""
+    posts, pres = net.ends(which)
+    post, pre = (np.repeat(np.arange(len(axis)), [node.size for node in axis]) for axis in (posts, pres))
+    code = post[synapses.post] * len(pres) + pre[synapses.pre]
+    keys, numbers = np.unique(code, return_counts=True)
+    return {
+        (pres[key % len(pres)].name, posts[key // len(pres)].name): number
+        for key, number in zip(keys.tolist(), numbers.tolist(), strict=True)
+    }
+
+
+def neighbourhood(
+    net: Connectome, areas: list[str] | None, neurons: Any, hops: int, direction: str
+) -> NDArray[np.bool_]:
+    """(neuron,) whether a neuron is at most `hops` synapses away from those given."""
+    call = "net.neighbourhood(...)"
+    _checks.count(call, "hops", hops, minimum=0)
+    _checks.one_of(call, "direction", direction, _DIRECTIONS)
+    if areas is None and neurons is None:
+        raise TypeError(f"`{call}` needs `areas` or `neurons` to start from.")
+    reached = _wanted(call, net, areas, neurons)
+    post, pre = net.hidden.post, net.hidden.pre
+    for _ in range(hops):
+        further = reached.copy()
+        if direction in ("out", "both"):
+            further[post[reached[pre]]] = True
+        if direction in ("in", "both"):
+            further[pre[reached[post]]] = True
+        if (further == reached).all():
+            break
+        reached = further
+    return reached
 
 
 def fields_of_subnetwork(net: Connectome, areas: list[str] | None, neurons: Any) -> dict[str, Any]:
     """The fields of `net` that change when only some neurons stay."""
     call = "net.subnetwork(...)"
-    keep = np.ones(net.n_neurons, bool)
-    if areas is not None:
-        names = [area.name for area in net.areas]
-        wanted = [_checks.known(call, "area", name, names) for name in areas]
-        keep &= np.repeat([name in wanted for name in names], [area.size for area in net.areas])
-    if neurons is not None:
-        keep &= _kept(call, net, neurons)
+    keep = _wanted(call, net, areas, neurons)
     if not keep.any():
         raise ValueError(f"`{call}` needs at least one neuron to keep; nothing is left.")
     number = np.cumsum(keep) - 1
@@ -53,6 +148,17 @@ def fields_of_subnetwork(net: Connectome, areas: list[str] | None, neurons: Any)
         "names": None if net.names is None else net.names[keep],
         "positions": None if net.positions is None else net.positions[keep],
     }
+
+
+def _wanted(call: str, net: Connectome, areas: list[str] | None, neurons: Any) -> NDArray[np.bool_]:
+    keep = np.ones(net.n_neurons, bool)
+    if areas is not None:
+        names = [area.name for area in net.areas]
+        wanted = [_checks.known(call, "area", name, names) for name in areas]
+        keep &= np.repeat([name in wanted for name in names], [area.size for area in net.areas])
+    if neurons is not None:
+        keep &= _kept(call, net, neurons)
+    return keep
 
 
 def _kept(call: str, net: Connectome, neurons: Any) -> NDArray[np.bool_]:

@@ -6,12 +6,13 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from graphrnn import _checks
+from graphrnn._optional import optional
 from graphrnn.connectome.synapses import Synapses
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["to_torch"]
+__all__ = ["to_torch", "to_torch_sparse"]
 
 
 def to_torch(
@@ -41,3 +42,22 @@ def to_torch(
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support", category=UserWarning)
         rows = torch.tensor(synapses.indptr, device=device)
         return torch.sparse_csr_tensor(rows, pre, values, synapses.shape, check_invariants=False)
+
+
+def to_torch_sparse(synapses: Synapses, dtype: torch.dtype | None, weights: bool) -> Any:
+    """The synapses as a `torch_sparse.SparseTensor` (post, pre)."""
+    call = "net.to_torch_sparse(...)"
+    if weights and synapses.weight is None:
+        raise ValueError(
+            f"`{call}` found no weights in this connectome. Leave weights=False for a mask of ones."
+        )
+    torch_sparse = optional(call, "torch_sparse")
+    matrix = to_torch(synapses, "csr", None, dtype, weights)
+    return torch_sparse.SparseTensor(
+        rowptr=matrix.crow_indices(),
+        col=matrix.col_indices(),
+        value=matrix.values(),
+        sparse_sizes=synapses.shape,
+        is_sorted=True,
+        trust_data=True,
+    )

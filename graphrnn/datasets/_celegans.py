@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphrnn import _checks
 from graphrnn.connectome import Connectome
+from graphrnn.connectome.provenance import source_file
 
 if TYPE_CHECKING:
     import pandas
@@ -77,7 +78,17 @@ def celegans(gap_junctions: bool = False) -> Connectome:
         edges = pd.concat([edges, returned.rename(columns={"pre": "post", "post": "pre"})])
     else:
         edges = edges[~electrical]
-    return Connectome.from_edges(edges, neurons, unknown="drop")
+    net = Connectome.from_edges(edges, neurons, unknown="drop")
+    return net.with_step("datasets.celegans", choices={"gap_junctions": gap_junctions}, files=_sources())
+
+
+def _sources() -> list[dict[str, Any]]:
+    """The tables as a provenance names them."""
+    sources = []
+    for name in ("neurons", "synapses"):
+        with resources.as_file(_path(name)) as path:
+            sources.append(source_file(path))
+    return sources
 
 
 def _neurons() -> pandas.DataFrame:
@@ -91,5 +102,9 @@ def _neurons() -> pandas.DataFrame:
 def _table(name: str) -> pandas.DataFrame:
     import pandas as pd
 
-    with resources.files("graphrnn.datasets").joinpath(f"celegans/{name}.csv").open() as file:
+    with _path(name).open() as file:
         return pd.read_csv(file)
+
+
+def _path(name: str) -> Any:
+    return resources.files("graphrnn.datasets").joinpath(f"celegans/{name}.csv")

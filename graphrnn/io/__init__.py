@@ -1,59 +1,152 @@
-"""Files: a Connectome in `.npz`, an AreaGraph in `.toml`. The extension says which."""
+"""Files: networks and area graphs in many formats. The extension says which."""
 
 from __future__ import annotations
 
+import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from graphrnn import _checks
 from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
-from graphrnn.io import npz, toml
+from graphrnn.io._choices import Choices
+from graphrnn.io._listing import beside
+from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS
+from graphrnn.io.pyg import from_pyg, to_pyg
 
-__all__ = ["read", "write"]
+__all__ = ["from_pyg", "read", "to_pyg", "write"]
 
-_FORMATS: dict[str, ModuleType] = {".npz": npz, ".toml": toml}
+_TABLE = ("nodes", "columns", "duplicates", "unknown")
+_MATRIX = ("nodes", "columns", "orientation", "duplicates", "unknown")
+_GRAPH = ("columns", "duplicates", "unknown")
+
+# extension → the module that reads and writes it, and what its reader can be told
+_FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
+    ".npz": ("npz", _MATRIX),
+    ".toml": ("toml", ()),
+    ".csv": ("delimited", (*_TABLE, "orientation")),
+    ".tsv": ("delimited", (*_TABLE, "orientation")),
+    ".parquet": ("parquet", _TABLE),
+    ".graphml": ("graphml", _GRAPH),
+    ".gexf": ("gexf", _GRAPH),
+    ".h5": ("sonata", _TABLE),
+    ".npy": ("npy", _MATRIX),
+    ".mtx": ("mtx", _MATRIX),
+    ".mat": ("mat", (*_MATRIX, "matrix")),
+}
 
 
-def read(path: str | os.PathLike[str]) -> Connectome | AreaGraph:
-    """A Connectome from a `.npz` file, or an AreaGraph from a `.toml` file.
+def read(
+    path: str | os.PathLike[str],
+    *,
+    nodes: str | os.PathLike[str] | None = None,
+    columns: Mapping[str, str | None] | None = None,
+    matrix: str | None = None,
+    orientation: str | None = None,
+    duplicates: str | None = None,
+    unknown: str | None = None,
+) -> Connectome | AreaGraph:
+    """A network or an area graph from a file; docs/formats.md lists the formats.
 
     Args:
         path: the file; its extension says what it holds.
+        nodes: the file of the table of nodes, for edges (default: the one beside them) and for matrices.
+        columns: which column of the file is which, such as `{"pre": "from", "area": "region"}`; None in
+            place of a name leaves a column out. The others are recognised by their names.
+        matrix: the variable to take from a `.mat` file.
+        orientation: of a matrix from elsewhere, "post_pre" (the default) or "pre_post".
+        duplicates: "sum" (the default) adds the weights of parallel edges, "error" refuses them.
+        unknown: "error" (the default) refuses an edge whose end is not in the table of nodes, "drop" leaves
+            it out and counts it in `report["dropped"]`.
 
     Raises:
-        ValueError: for another extension, a missing, truncated, damaged or foreign file, and what
-            docs/toml.md forbids. Nothing in a file is executed.
+        ValueError: for another extension, a missing, truncated, damaged or foreign file, a file that would
+            fill the memory. Nothing in a file is executed.
+        TypeError: for an argument that this kind of file does not know.
 
     Example:
+        >>> from pathlib import Path
         >>> import graphrnn as gr
-        >>> graph = gr.AreaGraph()
-        >>> graph.add_area("V1", 30)
-        >>> net = graph.compile(seed=0)
-        >>> gr.io.write(net, "net.npz")
-        >>> gr.io.read("net.npz") == net
-        True
+        >>> _ = Path("synapses.csv").write_text(chr(10).join(["from,to,count", "720575940,81,3", "81,9,1"]))
+        >>> net = gr.io.read("synapses.csv")
+        >>> net.names.tolist(), net.hidden.weight.tolist()
+        (['9', '81', '720575940'], [1.0, 3.0])
     """
-    call = f"io.read({str(path)!r})"
-    thing: Connectome | AreaGraph = _format(call, path).read(call, _existing(call, path))
-    return thing
+    given = {
+        "nodes": nodes,
+        "columns": columns,
+        "matrix": matrix,
+        "orientation": orientation,
+        "duplicates": duplicates,
+        "unknown": unknown,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    call = (
+        f"io.read({', '.join([repr(_path(path)), *(f'{name}={value!r}' for name, value in given.items())])})"
+    )
+    module, known = _format(call, path)
+    for name in given:
+        if name not in known:
+            words = f"only {', '.join(known)}" if known else "nothing but the path"
+            raise TypeError(
+                f"`{call}` takes {words} for a {Path(path).suffix.lower()} file; it got `{name}`."
+            )
+    choices = Choices(
+        None if nodes is None else Path(nodes),
+        _columns(call, columns),
+        *(
+            _text_or_none(call, name, given.get(name))
+            for name in ("matrix", "orientation", "duplicates", "unknown")
+        ),
+    )
+    thing: Connectome | AreaGraph = module.read(call, _existing(call, path), choices)
+    if isinstance(thing, AreaGraph) or thing.provenance.records:
+        return thing
+    files = [Path(path), choices.nodes or beside(Path(path))]
+    return thing.with_step(
+        "io.read", choices=given, files=[file for file in files if file.is_file()], report=thing.report
+    )
+
+
+def _path(path: Any) -> Any:
+    return str(path) if isinstance(path, os.PathLike) else path
+
+
+def _text_or_none(call: str, name: str, value: Any) -> str | None:
+    return None if value is None else _checks.text(call, name, value)
+
+
+def _columns(call: str, columns: Any) -> dict[str, str | None]:
+    known = dict.fromkeys((*EDGE_COLUMNS, *NODE_COLUMNS))
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise TypeError(f"`{call}` needs a dictionary for `columns`, from our name to that of the file.")
+    for name in columns:
+        _checks.known(call, "column", name, known)
+    return {
+        name: None if value is None else _checks.text(call, name, value) for name, value in columns.items()
+    }
 
 
 def write(thing: Connectome | AreaGraph, path: str | os.PathLike[str]) -> None:
-    """Write a Connectome to a `.npz` file, or an AreaGraph to a `.toml` file; `read` gives it back, equal.
+    """Write a network or an area graph; docs/formats.md says what each format keeps.
 
-    The file is written beside its place, flushed to the disk and then moved there: after a crash
+    A `.npz` file holds all of a Connectome and a `.toml` file all of an AreaGraph: `read` gives them back,
+    equal. The file is written beside its place, flushed to the disk and then moved there: after a crash
     `path` holds either what it held before or all of `thing`.
 
     Args:
         thing: what to write.
-        path: the file; an existing one is replaced.
+        path: the file; an existing one is replaced. A table of edges gets a second file,
+            `net.nodes.csv` beside `net.csv`.
 
     Raises:
         TypeError: for a thing that this kind of file does not hold.
-        ValueError: for another extension, a missing folder, or a graph that TOML cannot express (a rule or
-            a distance profile of your own, an attribute that is neither text, number nor list).
+        ValueError: for another extension, a missing folder, or what the format cannot express, such as a
+            rule of your own in TOML.
 
     Example:
         >>> from pathlib import Path
@@ -77,19 +170,21 @@ def write(thing: Connectome | AreaGraph, path: str | os.PathLike[str]) -> None:
         <BLANKLINE>
     """
     call = f"io.write(..., {str(path)!r})"
-    _format(call, path).write(call, thing, Path(path))
+    module, _ = _format(call, path)
+    module.write(call, thing, Path(path))
 
 
-def _format(call: str, path: Any) -> ModuleType:
+def _format(call: str, path: Any) -> tuple[Any, tuple[str, ...]]:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"`{call}` needs the path of a file; it got {type(path).__name__}.")
     extension = Path(path).suffix.lower()
     if extension not in _FORMATS:
         raise ValueError(
-            f"`{call}` needs a file name that ends in .npz (a Connectome) or .toml (an AreaGraph); "
-            f"it ends in {extension or 'neither'}."
+            f"`{call}` needs a file name that ends in one of {', '.join(_FORMATS)}; it ends in "
+            f"{extension or 'none of them'}."
         )
-    return _FORMATS[extension]
+    module, known = _FORMATS[extension]
+    return importlib.import_module(f"graphrnn.io.{module}"), known
 
 
 def _existing(call: str, path: str | os.PathLike[str]) -> Path:

@@ -15,6 +15,7 @@ from graphrnn.rules import (
     Bernoulli,
     BySign,
     DistanceDependent,
+    ExcitatoryOnly,
     Explicit,
     Exponential,
     FixedIndegree,
@@ -39,6 +40,7 @@ _RULES: dict[str, type] = {
         FixedTotalNumber,
         DistanceDependent,
         BySign,
+        ExcitatoryOnly,
         Explicit,
     )
 }
@@ -76,7 +78,7 @@ def _build(where: str, what: str, value: Any, classes: Mapping[str, type]) -> An
 
 
 def _argument(where: str, chosen: type, key: str, value: Any) -> Any:
-    if chosen is BySign:
+    if chosen in (BySign, ExcitatoryOnly):
         return read_rule(where, value)
     if key == "profile":
         return _build(where, "profile", value, _PROFILES)

@@ -1,23 +1,27 @@
 """Connectomes in `.npz` files, exactly and without pickle.
 
 A file is what `numpy.load` reads: the arrays of the connectome, such as `hidden.post` and `sign`, and
-`metadata`, the bytes of a JSON text with everything else. Equal connectomes give equal files, byte for byte.
+`metadata`, the bytes of a JSON text with everything else. Connectomes that are equal in
+content and provenance give equal files, byte for byte.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphrnn._files import replacing
-from graphrnn.connectome import Connectome, Node, Projection, Synapses
+from graphrnn.connectome import Connectome, Node, Provenance, Synapses
+from graphrnn.io._about import projection_of, projection_record
+from graphrnn.io._choices import Choices
+from graphrnn.io._matrix import network_of_matrix
+from graphrnn.io._npy import read_archive
 
 __all__ = ["read", "write"]
 
@@ -27,6 +31,7 @@ _MATRICES = ("input", "hidden", "readout")
 _PER_SYNAPSE = ("post", "pre", "weight", "delay", "type")
 _PER_NEURON = ("sign", "tau", "names", "positions")
 _NODES = ("areas", "inputs", "readouts")
+_SCIPY = ("format", "shape", "data")  # the arrays of every sparse matrix that scipy saves
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's first moment: no time of writing, so that files compare
 
 
@@ -54,26 +59,19 @@ def _metadata(net: Connectome) -> dict[str, Any]:
         "format": _FORMAT,
         "version": _VERSION,
         **{kind: [dataclasses.asdict(node) for node in getattr(net, kind)] for kind in _NODES},
-        "projections": [_record(p) for p in net.projections],
+        "projections": [projection_record(p) for p in net.projections],
         "synapses": {w: {"shape": net.synapses(w).shape, "types": net.synapses(w).types} for w in _MATRICES},
         "seed": net.seed,
         "report": {what: int(number) for what, number in net.report.items()},
+        **({"provenance": net.provenance.steps} if net.provenance.records else {}),
     }
 
 
-def _record(projection: Projection) -> dict[str, Any]:
-    record = dataclasses.asdict(projection)
-    asked = None if math.isnan(projection.asked) else float(projection.asked)  # JSON has no NaN
-    return {**record, "possible": int(projection.possible), "asked": asked}
-
-
-def read(call: str, path: Path) -> Connectome:
-    """Read a connectome; nothing in the file is executed."""
-    try:
-        with open(path, "rb") as file:
-            arrays = _read_arrays(call, file)
-    except OSError as error:
-        raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
+def read(call: str, path: Path, choices: Choices) -> Connectome:
+    """Read a connectome, or a sparse matrix of scipy; nothing in the file is executed."""
+    arrays = _read_arrays(call, path)
+    if set(_SCIPY) <= arrays.keys():
+        return network_of_matrix(call, _scipy_matrix(call, arrays), choices)
     metadata = _read_metadata(call, arrays)
     try:
         return _connectome(metadata, arrays)
@@ -84,26 +82,21 @@ def read(call: str, path: Path) -> Connectome:
         ) from error
 
 
-def _read_arrays(call: str, file: BinaryIO) -> dict[str, NDArray[Any]]:
+def _read_arrays(call: str, path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with zipfile.ZipFile(file) as archive:
-            damaged = archive.testzip()  # before a broken header can ask for any amount of memory
-            if damaged is not None:
-                raise zipfile.BadZipFile(damaged)
-            return {name.removesuffix(".npy"): _array(archive, name) for name in archive.namelist()}
+        with open(path, "rb") as file:
+            return read_archive(call, path, file)
+    except OSError as error:
+        raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except MemoryError as error:
         raise ValueError(f"`{call}` needs more memory than there is to read this file.") from error
     except Exception as error:  # whatever broken bytes make the readers of zip and npy raise
+        if str(error).startswith(f"`{call}"):
+            raise
         raise ValueError(
             f"`{call}` cannot read this file: it is truncated, damaged or no .npz file of plain arrays. "
             "Take another copy, or write it anew with io.write(net, path)."
         ) from error
-
-
-def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    with archive.open(name) as member:
-        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-    return array
 
 
 def _read_metadata(call: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -134,7 +127,7 @@ def _connectome(metadata: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Co
     nodes: dict[str, Any] = {kind: tuple(Node(**record) for record in metadata[kind]) for kind in _NODES}
     return Connectome(
         **nodes,
-        projections=tuple(_projection(record) for record in metadata["projections"]),
+        projections=tuple(projection_of(record) for record in metadata["projections"]),
         **synapses,
         sign=arrays["sign"],
         tau=arrays["tau"],
@@ -142,9 +135,29 @@ def _connectome(metadata: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Co
         positions=arrays.get("positions"),
         seed=metadata["seed"],
         report=metadata["report"],
+        provenance=Provenance.from_steps(metadata.get("provenance", ())),  # files of older versions have none
     )
 
 
-def _projection(record: dict[str, Any]) -> Projection:
-    asked = record["asked"]
-    return Projection(**{**record, "asked": math.nan if asked is None else asked})
+def _scipy_matrix(call: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """The matrix that `scipy.sparse.save_npz` wrote."""
+    from scipy import sparse
+
+    try:
+        kind = arrays["format"].item()
+        name = kind.decode() if isinstance(kind, bytes) else str(kind)
+        shape = tuple(arrays["shape"].tolist())
+        if name == "coo":
+            matrix = sparse.coo_array((arrays["data"], (arrays["row"], arrays["col"])), shape=shape)
+        elif name in ("csr", "csc"):
+            make = sparse.csr_array if name == "csr" else sparse.csc_array
+            matrix = make((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+            matrix.check_format(full_check=True)
+        else:
+            raise ValueError(f"the format {name!r} is none of coo, csr, csc")
+        return matrix.tocoo()
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ValueError(
+            f"`{call}` found a sparse matrix that cannot be: {str(error).rstrip('.')}. Save it anew with "
+            "scipy.sparse.save_npz(path, matrix)."
+        ) from error

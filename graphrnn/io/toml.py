@@ -12,10 +12,11 @@ from graphrnn._files import replacing
 from graphrnn.compiler import check_ends, check_node, projection_kind
 from graphrnn.connectome import Connectome, Node
 from graphrnn.graph import AreaGraph
+from graphrnn.io._choices import Choices
 from graphrnn.io._rules import known_keys, read_rule, rule_record
 from graphrnn.io._text import toml_text
 
-__all__ = ["read", "write"]
+__all__ = ["document_of", "graph_of_document", "load", "read", "write"]
 
 _FORMAT = 1
 _ROLES = ("input", "area", "readout")  # as a file lists them
@@ -25,15 +26,20 @@ _OF_EDGE = ("rule", "kind", "self_connections")
 Table = dict[str, Any]
 
 
-def read(call: str, path: Path) -> AreaGraph:
+def read(call: str, path: Path, choices: Choices) -> AreaGraph:
     """Read an area graph."""
+    return graph_of_document(call, load(call, path))
+
+
+def load(call: str, path: Path) -> Table:
+    """The tables of any TOML file."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
 
     try:
-        document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows editors write a mark first
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows editors write a mark first
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -45,10 +51,10 @@ def read(call: str, path: Path) -> AreaGraph:
         raise ValueError(
             f"`{call}` cannot read this file as TOML: {reason[0].lower()}{reason[1:]}. Correct it there."
         ) from error
-    return _graph(call, document)
 
 
-def _graph(call: str, document: Table) -> AreaGraph:
+def graph_of_document(call: str, document: Table) -> AreaGraph:
+    """The area graph that tables describe, each of their values checked."""
     known_keys(call, "the file", document, _TOP)
     if document.get("format", _FORMAT) != _FORMAT:
         raise ValueError(
@@ -164,8 +170,8 @@ def write(call: str, graph: Any, path: Path) -> None:
     """Write an area graph."""
     if not isinstance(graph, AreaGraph):
         raise TypeError(f"`{call}` writes an AreaGraph; it got {type(graph).__name__}. {_hint(graph)}")
-    document = _document(call, graph)
-    _graph(call, document)  # what is written can be read
+    document = document_of(call, graph)
+    graph_of_document(call, document)  # what is written can be read
     text = toml_text(document)
     with replacing(call, path) as file:
         file.write(text.encode())
@@ -173,13 +179,14 @@ def write(call: str, graph: Any, path: Path) -> None:
 
 def _hint(thing: Any) -> str:
     if isinstance(thing, Connectome):
-        return "Write the network to a .npz file, or its areas with AreaGraph.from_connectome(net)."
+        return "Write the network to a .npz file. Or write its areas, AreaGraph.from_connectome(net)."
     if hasattr(thing, "graph") and isinstance(thing.graph, AreaGraph):
         return "Write its .graph."
     return "Make one from any networkx.DiGraph with AreaGraph.from_networkx(graph)."
 
 
-def _document(call: str, graph: AreaGraph) -> Table:
+def document_of(call: str, graph: AreaGraph) -> Table:
+    """The graph as plain values of TOML."""
     listed: dict[str, list[Table]] = {role: [] for role in _ROLES}
     for name, data in graph.nodes(data=True):
         checked = check_node(call, name, data)

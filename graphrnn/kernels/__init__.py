@@ -8,24 +8,31 @@ from __future__ import annotations
 
 from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
-from graphrnn.kernels.contract import Backend, Gradients, Outputs, Saved
+from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.matmul import sparse_matmul
 from graphrnn.kernels.pattern import Pattern
-from graphrnn.kernels.recurrence import recurrence
+from graphrnn.kernels.probe import GATHER_WIDTH, gather
+from graphrnn.kernels.recurrence import Run, recurrence
 
 __all__ = [
     "ACTIVATIONS",
     "BACKENDS",
+    "GATHER_WIDTH",
     "Activation",
     "Backend",
     "Choice",
     "Gradients",
+    "Matrix",
+    "OutputGradients",
     "Outputs",
     "Pattern",
-    "Saved",
+    "Problem",
+    "Run",
+    "Wanted",
     "available_backends",
     "choose_backend",
     "explain_backend",
+    "gather",
     "recurrence",
     "sparse_matmul",
 ]

@@ -9,7 +9,45 @@ from torch import Tensor
 
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["Backend", "Gradients", "Outputs", "Saved"]
+__all__ = ["Backend", "Gradients", "Matrix", "OutputGradients", "Outputs", "Problem", "Wanted"]
+
+
+class Matrix(NamedTuple):
+    """A sparse matrix (post, pre): its values (synapse,) and where they are."""
+
+    values: Tensor
+    pattern: Pattern
+
+
+class Problem(NamedTuple):
+    """A network and the sequence that it runs through; None stands for what is not there."""
+
+    hidden: Matrix  # W (neuron, neuron)
+    input: Matrix | None  # W_in (neuron, input)
+    readout: Matrix | None  # W_out (readout, neuron)
+    x: Tensor | None  # (time, input, batch), there if `input` is
+    bias: Tensor | None  # (neuron,)
+    drive: Tensor | None  # (time, neuron, batch)
+    alpha: Tensor  # (neuron,)
+    v0: Tensor  # (neuron, batch)
+    r0: Tensor  # (neuron, batch)
+    rate_noise: Tensor | None  # (time, neuron, batch)
+    activation: str
+
+    @property
+    def steps(self) -> int:
+        """Number of time steps; at least one of `x` and `drive` is there."""
+        sequence = self.drive if self.x is None else self.x
+        assert sequence is not None
+        return sequence.shape[0]
+
+    def part(self, first: int, until: int, v0: Tensor, r0: Tensor) -> Problem:
+        """Steps `first` to `until` of the sequence, from another start."""
+        x, drive, noise = (
+            None if tensor is None else tensor[first:until]
+            for tensor in (self.x, self.drive, self.rate_noise)
+        )
+        return self._replace(x=x, drive=drive, rate_noise=noise, v0=v0, r0=r0)
 
 
 class Outputs(NamedTuple):
@@ -18,28 +56,44 @@ class Outputs(NamedTuple):
     rates: Tensor  # (time, neuron, batch), noise included
     states: Tensor | None  # v of all time steps (time, neuron, batch), if asked for
     v_last: Tensor  # (neuron, batch)
+    output: Tensor | None  # W_out r (time, readout, batch), if there is a readout
 
 
-class Saved(NamedTuple):
-    """What a backward pass gets back from the forward pass."""
+class OutputGradients(NamedTuple):
+    """Gradients of a scalar with respect to the outputs; None is zero."""
 
-    values: Tensor
-    pattern: Pattern
-    alpha: Tensor
-    v0: Tensor
-    r0: Tensor
-    rates: Tensor
-    states: Tensor | None  # there under post-activation noise and when alpha needs a gradient
+    rates: Tensor | None  # (time, neuron, batch)
+    r_last: Tensor | None  # (neuron, batch), beside `rates`
+    v_last: Tensor | None
+    output: Tensor | None
+
+
+class Wanted(NamedTuple):
+    """Which gradients a backward pass is asked for; the same names as in `Gradients`."""
+
+    values: bool
+    input_values: bool
+    readout_values: bool
+    x: bool
+    bias: bool
+    drive: bool
+    alpha: bool
+    v0: bool
+    r0: bool
 
 
 class Gradients(NamedTuple):
     """Gradients of a scalar with respect to the inputs; None where none was asked for."""
 
-    values: Tensor | None  # (synapse,)
-    drive: Tensor  # (time, neuron, batch)
-    alpha: Tensor | None  # (neuron,)
-    v0: Tensor  # (neuron, batch)
-    r0: Tensor  # (neuron, batch)
+    values: Tensor | None
+    input_values: Tensor | None
+    readout_values: Tensor | None
+    x: Tensor | None
+    bias: Tensor | None
+    drive: Tensor | None
+    alpha: Tensor | None
+    v0: Tensor | None
+    r0: Tensor | None
 
 
 class Backend(Protocol):
@@ -59,33 +113,17 @@ class Backend(Protocol):
         """In which form, dense or sparse, the parts of a pattern run here, and why."""
         ...
 
-    def forward(
-        self,
-        values: Tensor,
-        pattern: Pattern,
-        drive: Tensor,
-        alpha: Tensor,
-        v0: Tensor,
-        r0: Tensor,
-        rate_noise: Tensor | None,
-        activation: str,
-        save_states: bool,
-    ) -> Outputs:
+    def forward(self, problem: Problem, save_states: bool) -> Outputs:
         """The whole sequence."""
         ...
 
     def backward(
-        self,
-        saved: Saved,
-        grad_rates: Tensor | None,
-        grad_v_last: Tensor | None,
-        rate_noise: bool,
-        activation: str,
-        need_values: bool,
-        need_alpha: bool,
+        self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        """The gradient of the whole sequence; a gradient that is None is zero.
+        """The gradient of the whole sequence.
 
-        With `rate_noise` the slope f' is to be taken from the saved states, since the rates hide it.
+        `rates` and `states` are those of the forward pass. The states are there under post-activation
+        noise, when the slope f' is to be taken from them since the rates hide it, and when alpha needs
+        a gradient.
         """
         ...

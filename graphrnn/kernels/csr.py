@@ -19,7 +19,7 @@ from torch import Tensor
 
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["ValueGradient", "explain", "steps_per_chunk", "transposed_matrix", "weight_matrix"]
+__all__ = ["ValueGradient", "each_step", "explain", "steps_per_chunk", "transposed_matrix", "weight_matrix"]
 
 DENSE_PRODUCT = 0.4
 DENSE_GRADIENT = 0.2
@@ -38,6 +38,16 @@ def transposed_matrix(pattern: Pattern, values: Tensor) -> Tensor:
         return weight_matrix(pattern, values).T
     n_post, n_pre = pattern.shape
     return _csr(pattern.t_crow, pattern.t_col, values.index_select(0, pattern.perm), (n_pre, n_post))
+
+
+def each_step(matrix: Tensor, x: Tensor) -> Tensor:
+    """The products with each step of x (time, pre, batch): (time, post, batch)."""
+    if matrix.layout is torch.strided:
+        return torch.bmm(matrix.expand(len(x), *matrix.shape), x)
+    result = x.new_empty(x.shape[0], matrix.shape[0], x.shape[2])
+    for t, step in enumerate(result):
+        torch.mm(matrix, x[t], out=step)
+    return result
 
 
 def explain(pattern: Pattern) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphrnn.kernels import _arguments
 from graphrnn.kernels._precision import as_given
-from graphrnn.kernels.csr import ValueGradient, steps_per_chunk, transposed_matrix, weight_matrix
+from graphrnn.kernels.csr import ValueGradient, each_step, steps_per_chunk, transposed_matrix, weight_matrix
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["sparse_matmul"]
@@ -44,7 +44,7 @@ def sparse_matmul(values: Tensor, pattern: Pattern, x: Tensor) -> Tensor:
         _arguments.shaped(call, "x", x, "pre, batch", (n_pre, None))
     else:
         _arguments.shaped(call, "x", x, "time, pre, batch", (None, n_pre, None))
-    _arguments.same_kind(call, values, {"x": x}, pattern.crow)
+    _arguments.same_kind(call, values, {"x": x}, {"pattern": pattern})
     product: Tensor = _product(values, *pattern, x[None] if x.ndim == 2 else x)
     return product[0] if x.ndim == 2 else product
 
@@ -55,7 +55,7 @@ def _product(
 ) -> Tensor:
     pattern = Pattern(crow, col, t_crow, t_col, perm)
     with as_given(values):
-        return _each_step(weight_matrix(pattern, values), x)
+        return each_step(weight_matrix(pattern, values), x)
 
 
 @_product.register_fake
@@ -80,7 +80,7 @@ def _backward(
     pattern = Pattern(crow, col, t_crow, t_col, perm)
     nothing = values.new_empty(0)
     with as_given(values):
-        grad_x = _each_step(transposed_matrix(pattern, values), grad) if need_x else nothing
+        grad_x = each_step(transposed_matrix(pattern, values), grad) if need_x else nothing
         if not need_values:
             return nothing.clone(), grad_x
         total = ValueGradient(pattern, values)
@@ -94,15 +94,6 @@ def _backward(
 def _(*inputs: Any) -> tuple[Tensor, Tensor]:
     values, _, _, _, _, _, x, _, need_values, need_x = inputs
     return values.new_empty(values.shape if need_values else 0), x.new_empty(x.shape if need_x else 0)
-
-
-def _each_step(matrix: Tensor, x: Tensor) -> Tensor:
-    if matrix.layout is torch.strided:
-        return torch.bmm(matrix.expand(len(x), *matrix.shape), x)
-    result = x.new_empty(x.shape[0], matrix.shape[0], x.shape[2])
-    for t, step in enumerate(result):
-        torch.mm(matrix, x[t], out=step)
-    return result
 
 
 def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:

@@ -2,56 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from graphrnn import _checks
 from graphrnn.kernels import _arguments, reference
 from graphrnn.kernels._precision import as_given
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import BACKENDS, REFERENCE, choose_backend
-from graphrnn.kernels.contract import Saved
+from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["recurrence"]
+__all__ = ["Run", "recurrence"]
+
+
+class Run(NamedTuple):
+    """What a network did in a sequence."""
+
+    rates: Tensor  # (time, neuron, batch); with `checkpoint` those of every so-many-th and the last step
+    v: Tensor  # of the last step (neuron, batch)
+    output: Tensor | None  # (time, readout, batch), if there is a readout
 
 
 def recurrence(
     values: Tensor,
     pattern: Pattern,
-    drive: Tensor,
+    drive: Tensor | None,
     alpha: Tensor,
     v0: Tensor,
     r0: Tensor,
     *,
+    input: Matrix | None = None,
+    x: Tensor | None = None,
+    bias: Tensor | None = None,
+    readout: Matrix | None = None,
     activation: str = "relu",
     rate_noise: Tensor | None = None,
+    checkpoint: int | None = None,
     backend: str = "auto",
-) -> tuple[Tensor, Tensor]:
+) -> Run:
     """Runs a recurrent network over a sequence.
 
-        v_t = (1 - α) v_{t-1} + α (W r_{t-1} + drive_t)
-        r_t = f(v_t) + rate_noise_t
+        v_t = (1 - α) v_{t-1} + α (W r_{t-1} + W_in x_t + b + drive_t)
+        r_t = f(v_t) + rate_noise_t,   output_t = W_out r_t
 
-    Differentiable once in `values`, `drive`, `alpha`, `v0` and `r0`, in any backend. The rates alone
-    are kept for the backward pass; v is kept too under `rate_noise` and where `alpha` needs a gradient.
+    Differentiable once in all tensors but the noise, in any backend. The rates alone are kept for the
+    backward pass; v is kept too under `rate_noise` and where `alpha` needs a gradient.
 
     Args:
         values: the entries of W (synapse,), float32 or float64; sets the precision of all others.
         pattern: where they are, (neuron, neuron).
-        drive: input, bias and noise (time, neuron, batch).
+        drive: noise and whatever else drives the neurons (time, neuron, batch); None for nothing.
         alpha: dt / τ of each neuron (neuron,), above 0 and at most 1 (not checked).
         v0: state before the first step (neuron, batch).
         r0: rates before the first step (neuron, batch).
+        input: W_in (neuron, input), with `x`; default none.
+        x: the input (time, input, batch).
+        bias: b (neuron,); default none.
+        readout: W_out (readout, neuron); default none.
         activation: f, one of `ACTIVATIONS`.
         rate_noise: noise after the activation (time, neuron, batch), without gradient; default none.
+        checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
+            again in the backward pass: less memory for a second forward pass. Default None keeps all.
         backend: one of `available_backends(device)`; `"auto"` is the fastest of them.
 
     Returns:
-        The rates of all steps (time, neuron, batch) and v of the last step (neuron, batch). With the
-        last rates as `r0` and the last v as `v0` the sequence continues exactly.
+        The rates of the steps that are kept, v of the last step and the output. With the last rates as
+        `r0` and the last v as `v0` the sequence continues exactly.
 
     Raises:
         ValueError: if a shape or device does not fit, or the backend cannot run here.
@@ -61,175 +83,361 @@ def recurrence(
         >>> pattern = Pattern.from_pairs(post=[1], pre=[0], shape=(2, 2))
         >>> drive = torch.tensor([1.0, 0.0]).reshape(1, 2, 1).expand(3, 2, 1)
         >>> start = torch.zeros(2, 1)
-        >>> rates, v = recurrence(torch.tensor([2.0]), pattern, drive, torch.ones(2), start, start)
+        >>> rates, v, _ = recurrence(torch.tensor([2.0]), pattern, drive, torch.ones(2), start, start)
         >>> rates[:, :, 0].tolist()
         [[1.0, 0.0], [1.0, 2.0], [1.0, 2.0]]
 
     Source:
-        Song, Yang & Wang (2016), PLoS Comput. Biol. 12(2): e1004792, equations 2 and 3.
+        Song, Yang & Wang (2016), PLoS Comput. Biol. 12(2): e1004792, equations 2 and 3. Checkpoints:
+        Chen, Xu, Zhang & Guestrin (2016), arXiv:1604.06174.
     """
-    _check(values, pattern, drive, alpha, v0, r0, rate_noise, activation)
-    name = choose_backend(backend, values.device, values.dtype).name
-    if name == REFERENCE:
-        return reference.recurrence(values, pattern, drive, alpha, v0, r0, activation, rate_noise)
-    save_states = torch.is_grad_enabled() and (rate_noise is not None or alpha.requires_grad)
-    rates, _, v_last = _forward(
-        values, *pattern, drive, alpha, v0, r0, rate_noise, activation, name, save_states
+    problem = Problem(
+        Matrix(values, pattern), input, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation
     )
-    return rates, v_last
+    _check(problem, checkpoint)
+    name = choose_backend(backend, values.device, values.dtype).name
+    every = checkpoint or problem.steps
+    if name == REFERENCE:
+        rates, v, output = reference.recurrence(problem)
+        return Run(rates if checkpoint is None else rates[_kept(len(rates), every)], v, output)
+    # v is kept at the checkpoints too, where the sequence is taken up again
+    noisy_or_alpha = torch.is_grad_enabled() and (rate_noise is not None or alpha.requires_grad)
+    save_states = noisy_or_alpha if checkpoint is None else torch.is_grad_enabled()
+    node: Callable[..., tuple[Tensor, ...]] = _Node.apply
+    if torch.compiler.is_compiling():
+        node = _forward_op
+    rates, _, v, output = node(
+        values,
+        None if input is None else input.values,
+        None if readout is None else readout.values,
+        x,
+        bias,
+        drive,
+        alpha,
+        v0,
+        r0,
+        rate_noise,
+        _patterns(pattern, input, readout),
+        activation,
+        name,
+        save_states,
+        checkpoint or 0,
+    )
+    return Run(rates, v, None if readout is None else output)
 
 
-def _check(
-    values: Tensor,
-    pattern: Pattern,
-    drive: Tensor,
-    alpha: Tensor,
-    v0: Tensor,
-    r0: Tensor,
-    rate_noise: Tensor | None,
-    activation: str,
-) -> None:
+def _check(problem: Problem, checkpoint: int | None) -> None:
     call = "recurrence"
-    n_post, n_pre = pattern.shape
-    if n_post != n_pre:
-        raise ValueError(f"`{call}` needs a square pattern; it got one of shape ({n_post}, {n_pre}).")
+    hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation = problem
+    values, pattern = hidden
+    n, n_pre = pattern.shape
+    if n != n_pre:
+        raise ValueError(f"`{call}` needs a square pattern; it got one of shape ({n}, {n_pre}).")
     _arguments.weights(call, values, pattern.n_synapses)
-    _arguments.shaped(call, "drive", drive, "time, neuron, batch", (None, n_post, None))
-    _arguments.shaped(call, "alpha", alpha, "neuron", (n_post,))
+    if (entry is None) != (x is None):
+        raise ValueError(f"`{call}` needs `input` and `x` together, or neither. Pass both.")
+    if x is None and drive is None:
+        raise ValueError(f"`{call}` needs `x` or `drive`, which say how long the sequence is. Pass one.")
+    if drive is not None:
+        _arguments.shaped(call, "drive", drive, "time, neuron, batch", (None, n, None))
+    _arguments.shaped(call, "alpha", alpha, "neuron", (n,))
+    batch = None if drive is None else drive.shape[2]
+    steps = None if drive is None else drive.shape[0]
+    tensors: dict[str, Tensor | None] = {"drive": drive, "alpha": alpha, "v0": v0, "r0": r0}
+    patterns = {"pattern": pattern}
+    if entry is not None and x is not None:
+        _arguments.matrix(call, "input", entry, (n, None))
+        _arguments.shaped(call, "x", x, "time, input, batch", (steps, entry.pattern.shape[1], batch))
+        steps, batch = x.shape[0], x.shape[2]
+        tensors |= {"input.values": entry.values, "x": x}
+        patterns["input.pattern"] = entry.pattern
+    if readout is not None:
+        _arguments.matrix(call, "readout", readout, (None, n))
+        tensors["readout.values"] = readout.values
+        patterns["readout.pattern"] = readout.pattern
+    if bias is not None:
+        _arguments.shaped(call, "bias", bias, "neuron", (n,))
     for name, state in (("v0", v0), ("r0", r0)):
-        _arguments.shaped(call, name, state, "neuron, batch", (n_post, drive.shape[2]))
+        _arguments.shaped(call, name, state, "neuron, batch", (n, batch))
     if rate_noise is not None:
-        _arguments.shaped(call, "rate_noise", rate_noise, "time, neuron, batch", tuple(drive.shape))
+        _arguments.shaped(call, "rate_noise", rate_noise, "time, neuron, batch", (steps, n, batch))
         if rate_noise.requires_grad:
             raise ValueError(
                 f"`{call}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
             )
-    tensors = {"drive": drive, "alpha": alpha, "v0": v0, "r0": r0, "rate_noise": rate_noise}
-    _arguments.same_kind(call, values, tensors, pattern.crow)
+    tensors |= {"bias": bias, "rate_noise": rate_noise}
+    _arguments.same_kind(call, values, tensors, patterns)
     _checks.one_of(call, "activation", activation, ACTIVATIONS)
+    if checkpoint is not None:
+        _checks.count(call, "checkpoint", checkpoint)
 
 
-# Custom ops take and give plain tensors alone, so that torch.compile, torch.export and CUDA graphs
-# see one opaque node and never a sparse tensor. What is not there is a tensor without entries.
+def _kept(steps: int, every: int) -> list[int]:
+    """The steps whose rates are kept: the last one of each `every`, and the very last."""
+    return [*range(every - 1, steps - 1, every), steps - 1]
 
 
-@torch.library.custom_op("graphrnn::recurrence", mutates_args=())
-def _forward(
+# The two passes take and give plain tensors alone, as custom ops have to. An output that is not there is
+# a tensor without entries.
+
+PATTERN = len(Pattern._fields)
+
+
+def _patterns(hidden: Pattern, input: Matrix | None, readout: Matrix | None) -> list[Tensor]:
+    others = (pattern for matrix in (input, readout) if matrix is not None for pattern in matrix.pattern)
+    return [*hidden, *others]
+
+
+def _problem(
     values: Tensor,
-    crow: Tensor,
-    col: Tensor,
-    t_crow: Tensor,
-    t_col: Tensor,
-    perm: Tensor,
-    drive: Tensor,
+    input_values: Tensor | None,
+    readout_values: Tensor | None,
+    x: Tensor | None,
+    bias: Tensor | None,
+    drive: Tensor | None,
     alpha: Tensor,
     v0: Tensor,
     r0: Tensor,
     rate_noise: Tensor | None,
+    patterns: list[Tensor],
     activation: str,
-    backend: str,
-    save_states: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    pattern = Pattern(crow, col, t_crow, t_col, perm)
-    with as_given(values):
-        rates, states, v_last = BACKENDS[backend].forward(
-            values, pattern, drive, alpha, v0, r0, rate_noise, activation, save_states
-        )
-    return rates, _or_nothing(states, rates), v_last
+) -> Problem:
+    found = [Pattern(*patterns[k : k + PATTERN]) for k in range(0, len(patterns), PATTERN)]
+    hidden = Matrix(values, found[0])
+    entry = None if input_values is None else Matrix(input_values, found[1])
+    readout = None if readout_values is None else Matrix(readout_values, found[-1])
+    return Problem(hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation)
 
 
-@_forward.register_fake
-def _(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-    *_, drive, _, v0, _, _, _, _, save_states = inputs
-    rates = drive.new_empty(drive.shape)
-    return rates, drive.new_empty(drive.shape if save_states else 0), v0.new_empty(v0.shape)
-
-
-@torch.library.custom_op("graphrnn::recurrence_backward", mutates_args=())
-def _backward(
+def _forward(
     values: Tensor,
-    crow: Tensor,
-    col: Tensor,
-    t_crow: Tensor,
-    t_col: Tensor,
-    perm: Tensor,
+    input_values: Tensor | None,
+    readout_values: Tensor | None,
+    x: Tensor | None,
+    bias: Tensor | None,
+    drive: Tensor | None,
     alpha: Tensor,
     v0: Tensor,
     r0: Tensor,
+    rate_noise: Tensor | None,
+    patterns: list[Tensor],
+    activation: str,
+    backend: str,
+    save_states: bool,
+    checkpoint: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    problem = _problem(
+        values, input_values, readout_values, x, bias, drive, alpha, v0, r0, rate_noise, patterns, activation
+    )
+    with as_given(values):
+        run = BACKENDS[backend]
+        if checkpoint:
+            rates, states, v_last, output = _forward_in_parts(run, problem, checkpoint)
+        else:
+            rates, states, v_last, output = run.forward(problem, save_states)
+    return rates, _or_nothing(states, rates), v_last, _or_nothing(output, rates)
+
+
+def _fake_forward(
+    values: Tensor,
+    input_values: Tensor | None,
+    readout_values: Tensor | None,
+    x: Tensor | None,
+    bias: Tensor | None,
+    drive: Tensor | None,
+    alpha: Tensor,
+    v0: Tensor,
+    r0: Tensor,
+    rate_noise: Tensor | None,
+    patterns: list[Tensor],
+    activation: str,
+    backend: str,
+    save_states: bool,
+    checkpoint: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    problem = _problem(
+        values, input_values, readout_values, x, bias, drive, alpha, v0, r0, rate_noise, patterns, activation
+    )
+    kept = -(-problem.steps // (checkpoint or 1))
+    rates = v0.new_empty(kept, *v0.shape)
+    states = v0.new_empty(rates.shape if save_states or checkpoint else 0)
+    output = v0.new_empty(0)
+    if problem.readout is not None:
+        output = v0.new_empty(problem.steps, problem.readout.pattern.shape[0], v0.shape[1])
+    return rates, states, v0.new_empty(v0.shape), output
+
+
+def _backward(
+    values: Tensor,
+    input_values: Tensor | None,
+    readout_values: Tensor | None,
+    x: Tensor | None,
+    bias: Tensor | None,
+    drive: Tensor | None,
+    alpha: Tensor,
+    v0: Tensor,
+    r0: Tensor,
+    rate_noise: Tensor | None,
+    patterns: list[Tensor],
+    activation: str,
+    backend: str,
+    checkpoint: int,
     rates: Tensor,
     states: Tensor,
     grad_rates: Tensor | None,
     grad_v_last: Tensor | None,
-    rate_noise: bool,
-    activation: str,
-    backend: str,
-    need_values: bool,
-    need_alpha: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    pattern = Pattern(crow, col, t_crow, t_col, perm)
-    saved = Saved(values, pattern, alpha, v0, r0, rates, states if states.numel() else None)
+    grad_output: Tensor | None,
+    wanted: list[bool],
+) -> list[Tensor]:
+    problem = _problem(
+        values, input_values, readout_values, x, bias, drive, alpha, v0, r0, rate_noise, patterns, activation
+    )
+    saved_states = states if states.numel() else None
+    asked = Wanted(*wanted)
     with as_given(values):
-        gradients = BACKENDS[backend].backward(
-            saved, grad_rates, grad_v_last, rate_noise, activation, need_values, need_alpha
-        )
-    return (
-        _or_nothing(gradients.values, values),
-        gradients.drive,
-        _or_nothing(gradients.alpha, alpha),
-        gradients.v0,
-        gradients.r0,
-    )
+        run = BACKENDS[backend]
+        if checkpoint:
+            gradients = _backward_in_parts(
+                run, problem, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, asked
+            )
+        else:
+            grads = OutputGradients(grad_rates, None, grad_v_last, grad_output)
+            gradients = run.backward(problem, rates, saved_states, grads, asked)
+    return [gradient for gradient in gradients if gradient is not None]
 
 
-@_backward.register_fake
-def _(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    values, _, _, _, _, _, alpha, v0, r0, rates, *_, need_values, need_alpha = inputs
-    return (
-        values.new_empty(values.shape if need_values else 0),
-        rates.new_empty(rates.shape),
-        alpha.new_empty(alpha.shape if need_alpha else 0),
-        v0.new_empty(v0.shape),
-        r0.new_empty(r0.shape),
-    )
+def _fake_backward(*inputs: Any) -> list[Tensor]:
+    rates, wanted = inputs[-6], inputs[-1]
+    leaves = [rates if leaf is None else leaf for leaf in inputs[: len(wanted)]]  # no drive was kept
+    return [leaf.new_empty(leaf.shape) for leaf, needed in zip(leaves, wanted, strict=True) if needed]
 
 
 def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
     return like.new_empty(0) if tensor is None else tensor
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    values, *pattern, _, alpha, v0, r0, rate_noise, activation, backend, _ = inputs
-    rates, states, _ = output
-    ctx.save_for_backward(values, *pattern, alpha, v0, r0, rates, states)
-    ctx.rate_noise = rate_noise is not None
-    ctx.activation = activation
-    ctx.backend = backend
+def _forward_in_parts(backend: Backend, problem: Problem, every: int) -> Outputs:
+    """The sequence in parts, of which the last rates and states are kept."""
+    rates, states, outputs = [], [], []
+    v, r = problem.v0, problem.r0
+    for start in range(0, problem.steps, every):
+        part = backend.forward(problem.part(start, start + every, v, r), save_states=False)
+        v, r = part.v_last, part.rates[-1].clone()
+        rates.append(r)
+        states.append(v)
+        if part.output is not None:
+            outputs.append(part.output)
+    return Outputs(
+        torch.stack(rates), torch.stack(states), v.clone(), torch.cat(outputs) if outputs else None
+    )
+
+
+def _backward_in_parts(
+    backend: Backend,
+    problem: Problem,
+    every: int,
+    rates: Tensor,
+    states: Tensor,
+    grad_rates: Tensor | None,
+    grad_v_last: Tensor | None,
+    grad_output: Tensor | None,
+    wanted: Wanted,
+) -> Gradients:
+    """Each part forward again from where it started, then back, the last part first."""
+    total: Gradients | None = None
+    x_parts, drive_parts = [], []
+    every_start = wanted._replace(v0=True, r0=True)
+    grad_v, grad_r = grad_v_last, None
+    save_states = problem.rate_noise is not None or wanted.alpha
+    for k in range(len(rates) - 1, -1, -1):
+        start = k * every
+        v, r = (states[k - 1], rates[k - 1]) if k else (problem.v0, problem.r0)
+        part = problem.part(start, start + every, v, r)
+        again = backend.forward(part, save_states)
+        if grad_rates is not None:
+            grad_r = grad_rates[k] if grad_r is None else grad_rates[k] + grad_r
+        output = None if grad_output is None else grad_output[start : start + every]
+        grads = OutputGradients(None, grad_r, grad_v, output)
+        found = backend.backward(part, again.rates, again.states, grads, every_start)
+        grad_v, grad_r = found.v0, found.r0
+        x_parts.append(found.x)
+        drive_parts.append(found.drive)
+        total = found if total is None else _sum(total, found)
+    assert total is not None
+    return total._replace(
+        x=torch.cat([part for part in reversed(x_parts) if part is not None]) if wanted.x else None,
+        drive=torch.cat([part for part in reversed(drive_parts) if part is not None])
+        if wanted.drive
+        else None,
+        v0=grad_v if wanted.v0 else None,
+        r0=grad_r if wanted.r0 else None,
+    )
+
+
+def _sum(total: Gradients, part: Gradients) -> Gradients:
+    """Gradients of what all steps share, added up in place."""
+    for name in ("values", "input_values", "readout_values", "bias", "alpha"):
+        sum_so_far, more = getattr(total, name), getattr(part, name)
+        if sum_so_far is not None:
+            sum_so_far += more
+    return total
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *leaves, drive, alpha, v0, r0, rate_noise, patterns, activation, backend, _, checkpoint = inputs
+    rates, states, *_ = output
+    # Of the drive and the noise a backward pass needs no numbers, unless it goes forward again.
+    kept = (
+        (drive, rate_noise) if checkpoint else (None, None if rate_noise is None else rate_noise.new_empty(0))
+    )
+    ctx.save_for_backward(*leaves, kept[0], alpha, v0, r0, kept[1], *patterns, rates, states)
+    ctx.static = (activation, backend, checkpoint)
     ctx.set_materialize_grads(False)
 
 
 def _differentiate(
-    ctx: Any, grad_rates: Tensor | None, _: Tensor | None, grad_v_last: Tensor | None
-) -> tuple[Tensor | None, ...]:
-    need_values, need_alpha = ctx.needs_input_grad[0], ctx.needs_input_grad[7]
-    values, drive, alpha, v0, r0 = _backward(
-        *ctx.saved_tensors,
-        grad_rates,
-        grad_v_last,
-        ctx.rate_noise,
-        ctx.activation,
-        ctx.backend,
-        need_values,
-        need_alpha,
+    backward: Callable[..., list[Tensor]],
+    ctx: Any,
+    grad_rates: Tensor | None,
+    _: Tensor | None,
+    grad_v_last: Tensor | None,
+    grad_output: Tensor | None,
+) -> tuple[Any, ...]:
+    saved = list(ctx.saved_tensors)
+    n = len(Wanted._fields)
+    problem, patterns, (rates, states) = saved[: n + 1], saved[n + 1 : -2], saved[-2:]
+    wanted = list(ctx.needs_input_grad[:n])
+    if problem[2] is None:
+        grad_output = None
+    found = iter(
+        backward(*problem, patterns, *ctx.static, rates, states, grad_rates, grad_v_last, grad_output, wanted)
     )
-    return (
-        values if need_values else None,
-        *(None,) * 5,
-        drive,
-        alpha if need_alpha else None,
-        v0,
-        r0,
-        *(None,) * 4,
-    )
+    gradients = [next(found) if needed else None for needed in wanted]
+    return *gradients, None, [None] * len(patterns), *(None,) * 4
 
 
-_forward.register_autograd(_differentiate, setup_context=_setup_context)
+# torch.compile, torch.export and CUDA graphs see one opaque node and never a sparse tensor.
+_forward_op = torch.library.custom_op("graphrnn::recurrence", mutates_args=())(_forward)
+_backward_op = torch.library.custom_op("graphrnn::recurrence_backward", mutates_args=())(_backward)
+_forward_op.register_fake(_fake_forward)
+_backward_op.register_fake(_fake_backward)
+_forward_op.register_autograd(partial(_differentiate, _backward_op), setup_context=_setup_context)
+
+
+class _Node(torch.autograd.Function):
+    """The same without torch's dispatcher, which costs as much as a step of a hundred neurons."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+        outputs = _forward(*inputs)
+        _setup_context(ctx, inputs, outputs)
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
+        gradients = _differentiate(_backward, ctx, *grads)
+        return *gradients[: -len(UNTRAINED)], *UNTRAINED
+
+
+UNTRAINED = (None,) * 5  # patterns and settings

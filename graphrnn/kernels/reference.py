@@ -10,29 +10,29 @@ import torch
 from torch import Tensor
 
 from graphrnn.kernels.activations import ACTIVATIONS
-from graphrnn.kernels.pattern import Pattern
+from graphrnn.kernels.contract import Problem
 
 __all__ = ["recurrence"]
 
 
-def recurrence(
-    values: Tensor,
-    pattern: Pattern,
-    drive: Tensor,
-    alpha: Tensor,
-    v0: Tensor,
-    r0: Tensor,
-    activation: str,
-    rate_noise: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Rates of all time steps (time, neuron, batch) and the last state v (neuron, batch)."""
-    weight = pattern.dense(values)
+def recurrence(problem: Problem) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Rates of all time steps (time, neuron, batch), the last v (neuron, batch) and the output."""
+    hidden, entry, readout, x, bias, drive, alpha, v, r, rate_noise, activation = problem
+    weight = hidden.pattern.dense(hidden.values)
     leak = alpha[:, None]
     f = ACTIVATIONS[activation].function
-    v, r = v0, r0
     rates = []
-    for t in range(len(drive)):
-        v = (1 - leak) * v + leak * (weight @ r + drive[t])
+    for t in range(problem.steps):
+        current = weight @ r
+        if entry is not None and x is not None:
+            current = current + entry.pattern.dense(entry.values) @ x[t]
+        if bias is not None:
+            current = current + bias[:, None]
+        if drive is not None:
+            current = current + drive[t]
+        v = (1 - leak) * v + leak * current
         r = f(v) if rate_noise is None else f(v) + rate_noise[t]
         rates.append(r)
-    return torch.stack(rates), v
+    result = torch.stack(rates)
+    output = None if readout is None else readout.pattern.dense(readout.values) @ result
+    return result, v, output

@@ -7,8 +7,14 @@ from torch import Tensor
 
 from graphrnn.kernels import csr
 from graphrnn.kernels.activations import ACTIVATIONS
-from graphrnn.kernels.contract import Gradients, Outputs, Saved
-from graphrnn.kernels.csr import ValueGradient, steps_per_chunk, transposed_matrix, weight_matrix
+from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.csr import (
+    ValueGradient,
+    each_step,
+    steps_per_chunk,
+    transposed_matrix,
+    weight_matrix,
+)
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["TorchBackend"]
@@ -29,93 +35,149 @@ class TorchBackend:
     def explain(self, pattern: Pattern) -> str:
         return csr.explain(pattern)
 
-    def forward(
-        self,
-        values: Tensor,
-        pattern: Pattern,
-        drive: Tensor,
-        alpha: Tensor,
-        v0: Tensor,
-        r0: Tensor,
-        rate_noise: Tensor | None,
-        activation: str,
-        save_states: bool,
-    ) -> Outputs:
-        weight = weight_matrix(pattern, values)
-        leak = alpha[:, None]
-        f = ACTIVATIONS[activation].function
-        rates = torch.empty(drive.shape, dtype=drive.dtype, device=drive.device)
+    def forward(self, problem: Problem, save_states: bool) -> Outputs:
+        weight, entry, readout = (_weight(problem.hidden), _weight(problem.input), _weight(problem.readout))
+        assert weight is not None
+        leak = problem.alpha[:, None]
+        f = ACTIVATIONS[problem.activation].function
+        v = problem.v0.clone(memory_format=torch.contiguous_format)
+        rates = v.new_empty(problem.steps, *v.shape)
         states = torch.empty_like(rates) if save_states else None
-        v = v0.clone(memory_format=torch.contiguous_format)
-        r = r0.contiguous()
+        output = None if readout is None else v.new_empty(len(rates), readout.shape[0], v.shape[1])
+        r = problem.r0.contiguous()
         current = torch.empty_like(v)
-        for t, rate in enumerate(rates.unbind()):
-            torch.addmm(drive[t], weight, r, out=current)
-            torch.lerp(v, current, leak, out=v)
-            if states is not None:
-                states[t] = v
-            if rate_noise is None:
-                rate.copy_(f(v))
-            else:
-                torch.add(f(v), rate_noise[t], out=rate)
-            r = rate
-        return Outputs(rates, states, v)
+        length = steps_per_chunk(rates)
+        for start in range(0, len(rates), length):
+            chunk = slice(start, start + length)
+            drive = _drive(problem, entry, rates[chunk], chunk)
+            for k, rate in enumerate(rates[chunk].unbind()):
+                torch.addmm(drive[k], weight, r, out=current)
+                torch.lerp(v, current, leak, out=v)
+                if states is not None:
+                    states[start + k] = v
+                if problem.rate_noise is None:
+                    rate.copy_(f(v))
+                else:
+                    torch.add(f(v), problem.rate_noise[start + k], out=rate)
+                r = rate
+            if output is not None and readout is not None:
+                output[chunk] = each_step(readout, rates[chunk])
+        return Outputs(rates, states, v, output)
 
     def backward(
-        self,
-        saved: Saved,
-        grad_rates: Tensor | None,
-        grad_v_last: Tensor | None,
-        rate_noise: bool,
-        activation: str,
-        need_values: bool,
-        need_alpha: bool,
+        self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        values, pattern, alpha, v0, r0, rates, states = saved
-        transposed = transposed_matrix(pattern, values)
-        f, slope = ACTIVATIONS[activation]
-        leak = alpha[:, None]
+        transposed = transposed_matrix(problem.hidden.pattern, problem.hidden.values)
+        back = None
+        if problem.readout is not None and grads.output is not None:
+            back = transposed_matrix(problem.readout.pattern, problem.readout.values)
+        f, slope = ACTIVATIONS[problem.activation]
+        leak = problem.alpha[:, None]
         keep = 1 - leak
-        if grad_rates is None:
-            grad_rates = rates.new_zeros(()).expand_as(rates)
+        totals = _Totals(problem, rates, wanted)
         # The loop carries g = α ∂L/∂v, which is the gradient of the drive itself.
-        grad_drive = torch.empty_like(rates)
-        carried = torch.zeros_like(v0) if grad_v_last is None else leak * grad_v_last
+        carried = torch.zeros_like(problem.v0) if grads.v_last is None else leak * grads.v_last
         carried = carried.contiguous()
-        grad_rate = torch.empty_like(carried)
-        value_gradient = ValueGradient(pattern, values) if need_values else None
-        grad_alpha = torch.zeros_like(alpha) if need_alpha else None
-
-        end, n_steps = len(rates), len(rates)
+        after: Tensor | None = None  # g one step later
+        end = len(rates)
         while end > 0:
-            start = max(0, end - steps_per_chunk(rates))
-            noiseless = f(states[start:end]) if rate_noise and states is not None else rates[start:end]
+            chunk = slice(max(0, end - steps_per_chunk(rates)), end)
+            noiseless = rates[chunk] if problem.rate_noise is None or states is None else f(states[chunk])
             slopes = slope(noiseless).mul_(leak)
-            for t in range(end - 1, start - 1, -1):
-                if t + 1 < n_steps:
-                    torch.addmm(grad_rates[t], transposed, grad_drive[t + 1], out=grad_rate)
-                else:
-                    grad_rate.copy_(grad_rates[t])
-                torch.addcmul(carried, grad_rate, slopes[t - start], out=grad_drive[t])
-                torch.mul(grad_drive[t], keep, out=carried)
-            if value_gradient is not None:
-                value_gradient.add(grad_drive[start:end], _before(r0, rates, start, end))
-            if grad_alpha is not None and states is not None:
-                change = states[start:end] - _before(v0, states, start, end)
-                grad_alpha += (grad_drive[start:end] * change).sum((0, 2))
-            end = start
-
-        return Gradients(
-            values=None if value_gradient is None else value_gradient.values(),
-            drive=grad_drive,
-            alpha=None if grad_alpha is None else grad_alpha / alpha**2,
-            v0=carried / leak,
-            r0=torch.mm(transposed, grad_drive[0]),
+            grad_rates = _grad_rates(grads, back, rates, chunk)
+            currents = torch.empty_like(slopes)
+            for k in range(len(slopes) - 1, -1, -1):
+                if after is not None:
+                    torch.addmm(grad_rates[k], transposed, after, out=grad_rates[k])
+                after = torch.addcmul(carried, grad_rates[k], slopes[k], out=currents[k])
+                torch.mul(after, keep, out=carried)
+            totals.add(chunk, currents, states, grads.output)
+            end = chunk.start
+        assert after is not None
+        return totals.gradients()._replace(
+            v0=carried / leak if wanted.v0 else None, r0=torch.mm(transposed, after) if wanted.r0 else None
         )
 
 
-def _before(first: Tensor, sequence: Tensor, start: int, end: int) -> Tensor:
-    """The steps just before `start` to `end`, where `first` comes before the sequence."""
-    if start > 0:
-        return sequence[start - 1 : end - 1]
-    return torch.cat((first[None], sequence[: end - 1]))
+def _weight(matrix: Matrix | None) -> Tensor | None:
+    return None if matrix is None else weight_matrix(matrix.pattern, matrix.values)
+
+
+def _drive(problem: Problem, entry: Tensor | None, like: Tensor, chunk: slice) -> Tensor:
+    """All that drives the neurons but their own rates (time, neuron, batch)."""
+    parts = []
+    if entry is not None and problem.x is not None:
+        parts.append(each_step(entry, problem.x[chunk]))
+    if problem.bias is not None:
+        parts.append(problem.bias[:, None])
+    if problem.drive is not None:
+        parts.append(problem.drive[chunk])
+    return sum(parts[1:], start=parts[0]) if parts else torch.zeros_like(like)
+
+
+def _grad_rates(grads: OutputGradients, back: Tensor | None, rates: Tensor, chunk: slice) -> Tensor:
+    """What the outputs say of the rates of some steps, in fresh memory."""
+    total = torch.zeros_like(rates[chunk]) if grads.rates is None else grads.rates[chunk].clone()
+    total = total.contiguous()
+    if back is not None and grads.output is not None:
+        total += each_step(back, grads.output[chunk])
+    if grads.r_last is not None and chunk.stop == len(rates):
+        total[-1] += grads.r_last
+    return total
+
+
+class _Totals:
+    """The gradients that are summed over time, and those that come step by step."""
+
+    def __init__(self, problem: Problem, rates: Tensor, wanted: Wanted) -> None:
+        self.problem, self.rates = problem, rates
+        self.hidden = _value_gradient(problem.hidden, wanted.values)
+        self.input = _value_gradient(problem.input, wanted.input_values)
+        self.readout = _value_gradient(problem.readout, wanted.readout_values)
+        self.back = None
+        if wanted.x and problem.input is not None:
+            self.back = transposed_matrix(problem.input.pattern, problem.input.values)
+        self.x = torch.empty_like(problem.x) if wanted.x and problem.x is not None else None
+        self.drive = torch.empty_like(rates) if wanted.drive else None
+        self.bias, self.alpha = (
+            torch.zeros_like(problem.alpha) if needed else None for needed in (wanted.bias, wanted.alpha)
+        )
+
+    def add(self, chunk: slice, currents: Tensor, states: Tensor | None, output: Tensor | None) -> None:
+        """Some steps, with the gradient of all that drives their neurons."""
+        problem = self.problem
+        if self.hidden is not None:
+            self.hidden.add(currents, _before(problem.r0, self.rates, chunk))
+        if problem.x is not None and self.input is not None:
+            self.input.add(currents, problem.x[chunk])
+        if output is not None and self.readout is not None:
+            self.readout.add(output[chunk], self.rates[chunk])
+        if self.x is not None and self.back is not None:
+            self.x[chunk] = each_step(self.back, currents)
+        if self.drive is not None:
+            self.drive[chunk] = currents
+        if self.bias is not None:
+            self.bias += currents.sum((0, 2))
+        if self.alpha is not None and states is not None:
+            change = states[chunk] - _before(problem.v0, states, chunk)
+            self.alpha += (currents * change).sum((0, 2))
+
+    def gradients(self) -> Gradients:
+        """Of all but the start of the sequence."""
+        hidden, entry, readout = (
+            None if gradient is None else gradient.values()
+            for gradient in (self.hidden, self.input, self.readout)
+        )
+        alpha = None if self.alpha is None else self.alpha / self.problem.alpha**2
+        return Gradients(hidden, entry, readout, self.x, self.bias, self.drive, alpha, None, None)
+
+
+def _value_gradient(matrix: Matrix | None, wanted: bool) -> ValueGradient | None:
+    return ValueGradient(matrix.pattern, matrix.values) if wanted and matrix is not None else None
+
+
+def _before(first: Tensor, sequence: Tensor, chunk: slice) -> Tensor:
+    """The steps just before those of a chunk, where `first` comes before the sequence."""
+    if chunk.start > 0:
+        return sequence[chunk.start - 1 : chunk.stop - 1]
+    return torch.cat((first[None], sequence[: chunk.stop - 1]))

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from graphrnn.nn.ctrnn import CTRNN
 from graphrnn.nn.dale import Dale
+from graphrnn.nn.export import Step, export_step, read_parameters, write_parameters
 from graphrnn.nn.layer import SparseLayer
 from graphrnn.nn.leak import Leak
+from graphrnn.nn.rewiring import Rewired, Rewiring, grow, prune, rewire
 from graphrnn.nn.state import State
 
-__all__ = ["CTRNN", "Dale", "Leak", "SparseLayer", "State"]
+__all__ = [
+    "CTRNN",
+    "Dale",
+    "Leak",
+    "Rewired",
+    "Rewiring",
+    "SparseLayer",
+    "State",
+    "Step",
+    "export_step",
+    "grow",
+    "prune",
+    "read_parameters",
+    "rewire",
+    "write_parameters",
+]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphrnn import _checks
@@ -17,9 +18,11 @@ from graphrnn.connectome.masks import fields_from_masks
 from graphrnn.kernels import ACTIVATIONS, choose_backend, recurrence
 from graphrnn.nn import _arguments
 from graphrnn.nn.dale import Dale, signs_in_force
+from graphrnn.nn.groups import parameter_groups, take_synapses
 from graphrnn.nn.initialize import copy_weights, draw_fan_in, scale_to_radius
 from graphrnn.nn.layer import SparseLayer
 from graphrnn.nn.leak import Leak, shared_groups, time_constants
+from graphrnn.nn.plasticity import set_plasticity
 from graphrnn.nn.state import State
 
 if TYPE_CHECKING:
@@ -53,8 +56,9 @@ class CTRNN(nn.Module):
         preact_noise: σ of the noise in v; its effect does not depend on dt. nn4n adds α σ ε instead: its
             σ is √(2 / α) times this one.
         postact_noise: σ' of the noise on the rates.
-        dale: Dale's law, from the signs of the neurons; holds at every moment.
-        positivity_constraints: as `dale`, and where no neuron has a sign, all are made excitatory.
+        dale: Dale's law, from the signs of the neurons; holds at every moment. True is "abs"; the other
+            forms are "rectify" and "softplus", see `graphrnn.nn.Dale`.
+        positivity_constraints: Dale's law with every neuron excitatory, whatever its sign.
         bias: biases on hidden neurons and readouts, initially 0.
         init: "fan_in" for normal weights of variance gain² / fan-in of each neuron, or "weights" for the
             connectome's own where it has them
@@ -63,6 +67,8 @@ class CTRNN(nn.Module):
         spectral_radius: scale the hidden weights to this; None leaves them.
         initial_state: v at the start of a sequence: None for 0, "learn", or (neuron,) numbers.
         batch_first: sequences are (batch, time, …), default, or else (time, batch, …).
+        checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
+            again in the backward pass: less memory for a second forward pass. Default None keeps all.
         backend: "auto" or the name of a backend; `explain` shows the choice.
         seed: seed of the wiring, for a graph or structure that is compiled here.
         generator: source of the initial weights; None for torch's default.
@@ -86,6 +92,10 @@ class CTRNN(nn.Module):
     """
 
     v0: Tensor
+    input: SparseLayer
+    hidden: SparseLayer
+    readout: SparseLayer
+    grouped_by = "layer"  # how parameter_groups split the values last
 
     def __init__(
         self,
@@ -99,7 +109,7 @@ class CTRNN(nn.Module):
         activation: str = "relu",
         preact_noise: float = 0.0,
         postact_noise: float = 0.0,
-        dale: bool = False,
+        dale: bool | str = False,
         positivity_constraints: bool = False,
         bias: bool = True,
         init: str = "fan_in",
@@ -107,6 +117,7 @@ class CTRNN(nn.Module):
         spectral_radius: float | None = None,
         initial_state: Any = None,
         batch_first: bool = True,
+        checkpoint: int | None = None,
         backend: str = "auto",
         seed: Seed = None,
         generator: torch.Generator | None = None,
@@ -121,6 +132,7 @@ class CTRNN(nn.Module):
         self.preact_noise = _checks.nonnegative(call, "preact_noise", preact_noise)
         self.postact_noise = _checks.nonnegative(call, "postact_noise", postact_noise)
         self.batch_first = _checks.boolean(call, "batch_first", batch_first)
+        self.checkpoint = None if checkpoint is None else _checks.count(call, "checkpoint", checkpoint)
         self.backend = backend
         device = torch.get_default_device() if device is None else torch.device(device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
@@ -128,12 +140,13 @@ class CTRNN(nn.Module):
 
         group = shared_groups(self.net, learn_tau, tau_bounds)
         self.leak = Leak(time_constants(self.net, tau), self.dt, group=group, bounds=tau_bounds, **kind)
-        sign = signs_in_force(self.net, dale, positivity_constraints)
+        self._sign, self._form = signs_in_force(self.net, dale, positivity_constraints)
         _checks.boolean(call, "bias", bias)
-        law = {which: _dale(sign, self.net.synapses(which)) for which in ("hidden", "readout")}
-        self.input = SparseLayer(self.net.input, bias=False, **kind)
-        self.hidden = SparseLayer(self.net.hidden, bias=bias, constraint=law["hidden"], **kind)
-        self.readout = SparseLayer(self.net.readout, bias=bias, constraint=law["readout"], **kind)
+        for which in _WHICH:
+            synapses = self.net.synapses(which)
+            law = self.constraint(which, synapses)
+            layer = SparseLayer(synapses, bias=bias and which != "input", constraint=law, **kind)
+            self.add_module(which, layer)
         _arguments.generator_on(call, generator, device)
         self._initialize(init, _checks.positive(call, "gain", gain), spectral_radius, generator)
         self._set_initial_state(initial_state, **kind)
@@ -177,6 +190,75 @@ class CTRNN(nn.Module):
         """The input, hidden and readout layers, each with `.weight` (post, pre), sparse COO."""
         return [self.input, self.hidden, self.readout]
 
+    def constraint(self, which: str, synapses: Synapses) -> Dale | None:
+        """Dale's law for synapses of the input, hidden or readout layer; None where it does not hold."""
+        if self._sign is None or which == "input":
+            return None
+        return Dale(torch.from_numpy(self._sign[synapses.pre]), self._form)
+
+    def set_plasticity(
+        self,
+        plasticity: Any,
+        which: str | None = None,
+        *,
+        kind: Any = None,
+        pre: Any = None,
+        post: Any = None,
+    ) -> None:
+        """Say how far some synapses follow their training; others stay as they were.
+
+        The update of a synapse is `plasticity` times that of a free one, under any optimizer: 1 is free, 0
+        is frozen, weight decay and momentum included. The weights do not change by this call, so it can
+        be made at any time during training. A `state_dict` keeps it.
+
+        Args:
+            plasticity: a number from 0 to 1, or for one layer a (post, pre) matrix (numpy, scipy sparse or
+                torch) or one number per synapse.
+            which: "input", "hidden" or "readout"; None for all three, or for hidden where `plasticity` is a
+                matrix.
+            kind: a kind of projection or several; None for all.
+            pre: a source or several, by name; None for all.
+            post: a target or several, by name; None for all.
+
+        Raises:
+            ValueError: for a plasticity out of range, a name that does not exist, or no synapse at all.
+
+        Example:
+            >>> import graphrnn as gr
+            >>> rnn = gr.CTRNN(gr.MultiArea(seed=0))
+            >>> rnn.set_plasticity(0.0)  # all are frozen
+            >>> rnn.set_plasticity(0.5, kind="backward")  # but these, which are half as plastic as others
+            >>> rnn.set_plasticity(1.0, pre="area 0", post="area 1")
+        """
+        set_plasticity(self, plasticity, which, kind, pre, post)
+
+    def parameter_groups(
+        self, by: str = "kind", options: Mapping[Any, Mapping[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        """Parameter groups for an optimizer, each with its `name` and options such as `lr`.
+
+        The synapses are one group per kind of projection, projection or layer; "bias", "tau" and "initial
+        state" are groups too where they are learned. A layer's values are split for this (its `values` joins
+        them); a `state_dict` has them merged. Make the optimizer afterwards.
+
+        Args:
+            by: "kind", "projection" or "layer". A projection is called "V1 → PFC", or ("V1", "PFC").
+            options: options of some groups; those of the others are the optimizer's own.
+
+        Raises:
+            ValueError: for a group that does not exist.
+
+        Example:
+            >>> import torch
+            >>> import graphrnn as gr
+            >>> rnn = gr.CTRNN(gr.MultiArea(seed=0))
+            >>> groups = rnn.parameter_groups("kind", {"backward": {"lr": 1e-4}})
+            >>> optimizer = torch.optim.AdamW(groups, lr=1e-3)
+            >>> [(group["name"], group["lr"]) for group in optimizer.param_groups][:3]
+            [('input', 0.001), ('within', 0.001), ('backward', 0.0001)]
+        """
+        return parameter_groups(self, by, options or {})
+
     def forward(
         self, x: Tensor, state: State | Tensor | None = None, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, State]:
@@ -190,7 +272,8 @@ class CTRNN(nn.Module):
 
         Returns:
             readout (batch, time, readout), rates (batch, time, neuron) and the state to continue from; laid
-            out as `x` is.
+            out as `x` is. With `checkpoint=k` the rates of steps k, 2k, … and of the last alone: their time
+            axis is no longer that of `x`, which matters to whoever plots them.
 
         Raises:
             ValueError, TypeError: for x or a state of another size, precision or device, or no time step.
@@ -204,24 +287,27 @@ class CTRNN(nn.Module):
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
         v0, r0 = self._start(state, steps.shape[2], alone)
         alpha = self.leak.alpha
-        drive = self.input(steps)
-        if self.hidden.bias is not None:
-            drive = drive + self.hidden.bias[:, None]
-        noise, rate_noise = self._draw_noise(drive, generator)
-        if noise is not None:
-            drive = drive + noise * (math.sqrt(2.0) * alpha.rsqrt())[:, None]
-        rates, v = recurrence(
+        drive, rate_noise = self._draw_noise(steps, alpha, generator)
+        run = recurrence(
             self.hidden.weights,
             self.hidden.pattern,
             drive,
             alpha,
             v0,
             r0,
+            input=self.input.matrix,
+            x=steps,
+            bias=self.hidden.bias,
+            readout=self.readout.matrix,
             activation=self.activation,
             rate_noise=rate_noise,
+            checkpoint=self.checkpoint,
             backend=self.backend,
         )
-        readout = self.readout(rates)
+        rates, v, readout = run
+        assert readout is not None
+        if self.readout.bias is not None:
+            readout = readout + self.readout.bias[:, None]
         if alone:
             return readout[:, :, 0], rates[:, :, 0], State(v[:, 0], rates[-1, :, 0])
         order = (2, 0, 1) if self.batch_first else (0, 2, 1)
@@ -270,22 +356,58 @@ class CTRNN(nn.Module):
         return (v[:, None], r[:, None]) if alone else (v.T, r.T)
 
     def _draw_noise(
-        self, like: Tensor, generator: torch.Generator | None
+        self, x: Tensor, alpha: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Noise σ ε before and σ' ε' after the activation, each (time, neuron, batch); None where off.
+        """The noise √(2/α) σ ε that drives the neurons and σ' ε' on the rates; None where it is off.
 
-        Drawn step by step, so that a sequence in two parts gets the noise of the whole.
+        Both (time, neuron, batch), drawn step by step, so that a sequence in two parts gets the noise of
+        the whole.
         """
-        _arguments.generator_on("rnn(x, generator=...)", generator, like.device)
+        _arguments.generator_on("rnn(x, generator=...)", generator, x.device)
+        shape = (self.net.n_neurons, x.shape[2])
         sigmas = (self.preact_noise, self.postact_noise)
-        noises = [torch.empty_like(like) if self.training and sigma else None for sigma in sigmas]
+        noises = [x.new_empty(len(x), *shape) if self.training and sigma else None for sigma in sigmas]
         for step in zip(*(noise for noise in noises if noise is not None), strict=True):
-            for part in step:
-                part.normal_(generator=generator)
+            for part in step:  # not `normal_`: torch.compile takes two of them for one and the same
+                part.copy_(torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype))
         before, after = (
             None if noise is None else noise.mul_(sigma) for noise, sigma in zip(noises, sigmas, strict=True)
         )
-        return before, after
+        return None if before is None else before * (math.sqrt(2.0) * alpha.rsqrt())[:, None], after
+
+    def to_connectome(self) -> Connectome:
+        """The network with the weights and time constants that it has now, as a `Connectome`.
+
+        Each synapse gets its weight as the dynamics see it, after Dale's law, in the precision of the
+        parameters; each neuron its τ. Biases, the initial state, noise and dt have no place in a
+        connectome: keep the `state_dict` too where they matter. The tensors are copied, so that training
+        may go on.
+
+        Example:
+            >>> import torch
+            >>> import graphrnn as gr
+            >>> rnn = gr.CTRNN(gr.MultiArea(dims=[1, 10, 1]), seed=0)
+            >>> net = rnn.to_connectome()
+            >>> again = gr.CTRNN(net, init="weights")
+            >>> torch.equal(again.hidden.values, rnn.hidden.values)
+            True
+        """
+        weights = {
+            which: layer.weights.detach().cpu().numpy().copy()
+            for which, layer in zip(_WHICH, self.layers, strict=True)
+        }
+        tau = self.leak.tau.detach().cpu().double().numpy()
+        after = self.net.provenance.then(
+            "CTRNN.to_connectome",
+            choices={
+                "activation": self.activation,
+                "dt": self.dt,
+                "dale": self.hidden.constraint is not None,
+                "learn_tau": self.leak.learnable,
+                "torch": torch.__version__,
+            },
+        )
+        return dataclasses.replace(self.net.with_weights(**weights), tau=tau, provenance=after)
 
     def plot_layers(self) -> Figure:
         """The weights of the three layers, each with its histogram; a matplotlib Figure."""
@@ -305,7 +427,7 @@ class CTRNN(nn.Module):
             f"recurrence: backend {choice.name!r}, {choice.reason}",
         ]
         for which, layer in zip(_WHICH, self.layers, strict=True):
-            lines.append(f"{which}: {layer.explain(choice.name if which == 'hidden' else 'torch')}")
+            lines.append(f"{which}: {layer.explain(choice.name)}")
         tau = "learnable" if self.leak.learnable else "fixed"
         law = "from the signs of the neurons" if self.hidden.constraint is not None else "off"
         lines.append(f"time constants: {tau}; Dale's law: {law}")
@@ -346,10 +468,6 @@ def _connectome(network: Any, masks: Any, seed: Seed) -> Connectome:
     return net
 
 
-def _dale(sign: NDArray[Any] | None, synapses: Synapses) -> Dale | None:
-    return None if sign is None else Dale(torch.from_numpy(sign[synapses.pre]))
-
-
 def _autocasts(device_type: str) -> bool:
     return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
@@ -363,5 +481,11 @@ def _to_scipy(layer: SparseLayer) -> Any:
 
 def _check_saved(rnn: CTRNN, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
     """Before anything is copied: a state of other synapses leaves the network as it was."""
-    for name in (*_WHICH, "leak"):
-        getattr(rnn, name).check_saved(state, f"{prefix}{name}.")
+    rnn.leak.check_saved(state, f"{prefix}leak.")
+    others = {
+        which: layer.check_saved(state, f"{prefix}{which}.", partial(rnn.constraint, which))
+        for which, layer in zip(_WHICH, rnn.layers, strict=True)
+    }
+    for which, synapses in others.items():
+        if synapses is not None:
+            take_synapses(rnn, which, synapses)

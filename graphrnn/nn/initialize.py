@@ -24,12 +24,12 @@ def draw_fan_in(
     then scaled to sum to the excitatory ones, and the row back to its norm: without that the mean of
     the matrix makes one eigenvalue that outgrows all others (Rajan & Abbott, Phys. Rev. Lett. 97, 2006).
     """
-    fan_in = torch.from_numpy(synapses.in_degree.copy()).to(layer.values.device)
-    raw = torch.empty_like(layer.values).normal_(generator=generator)
+    fan_in = torch.from_numpy(synapses.in_degree.copy()).to(layer.crow.device)
+    raw = torch.empty_like(layer.weights).normal_(generator=generator)
     scale = gain / fan_in.clamp(min=1).to(raw.dtype).sqrt()
     if layer.constraint is not None and balance:
         raw = _balanced(raw.abs(), layer.constraint, fan_in)
-    layer.values.copy_(raw * torch.repeat_interleave(scale, fan_in, output_size=len(raw)))
+    layer.set_weights(raw * torch.repeat_interleave(scale, fan_in, output_size=len(raw)))
 
 
 def _balanced(modulus: Tensor, constraint: Dale, fan_in: Tensor) -> Tensor:
@@ -63,16 +63,16 @@ def copy_weights(layer: SparseLayer, synapses: Synapses) -> None:
     """
     if synapses.weight is None:
         return
-    weight = torch.from_numpy(synapses.weight.copy()).to(layer.values)
+    weight = torch.from_numpy(synapses.weight.copy()).to(layer.weights)
     given = ~torch.isnan(weight)
-    if layer.constraint is not None:  # which makes sign · |weight| of them by itself
+    if layer.constraint is not None:  # which takes the modulus and gives it the sign by itself
         wrong = int((given & (weight < 0) & (layer.constraint.sign > 0)).sum())
         if wrong:
             raise ValueError(
                 f"`CTRNN(init='weights')` under Dale's law found {wrong} negative weights from excitatory "
                 "neurons. Correct the signs of the neurons or leave out dale=True."
             )
-    layer.values.copy_(torch.where(given, weight, layer.values))
+    layer.set_weights(torch.where(given, weight, layer.weights))
 
 
 @torch.no_grad()
@@ -91,4 +91,4 @@ def scale_to_radius(layer: SparseLayer, synapses: Synapses, radius: float) -> No
             f"`CTRNN(spectral_radius={radius:g})` needs a loop among the hidden synapses; without one every "
             "eigenvalue is 0. Leave spectral_radius out or add a projection that closes a loop."
         )
-    layer.values.mul_(radius / current)
+    layer.set_weights(layer.weights * (radius / current))

@@ -25,8 +25,9 @@ SLOWEST = 10.0  # the default bound on a learnable τ, in multiples of the longe
 class Leak(nn.Module):
     """α = dt / τ of each neuron.
 
-    A learnable τ is 1 / τ = 1 / τ_max + (1 / τ_min - 1 / τ_max) · sigmoid(raw), so that τ stays strictly
-    inside its bounds, and α inside (0, 1), whatever an optimizer does.
+    A learnable τ is 1 / τ = 1 / τ_max + (1 / τ_min - 1 / τ_max) · sigmoid(start + raw), so that τ stays
+    strictly inside its bounds, and α inside (0, 1), whatever an optimizer does. `raw` starts at 0, where τ
+    is the initial one: weight decay pulls back to that.
 
     Args:
         tau: (neuron,) time constants in ms.
@@ -51,6 +52,7 @@ class Leak(nn.Module):
 
     time_constant: Tensor | None
     bounds: Tensor
+    start: Tensor
     group: Tensor
 
     def __init__(
@@ -80,7 +82,9 @@ class Leak(nn.Module):
             )
         share = (1 / shared - 1 / high) / (1 / low - 1 / high)
         self.alpha_bounds = (dt / high, dt / low)
-        self.raw = nn.Parameter(torch.tensor(np.log(share / (1 - share)), dtype=dtype, device=device))
+        start = torch.tensor(np.log(share / (1 - share)), dtype=dtype, device=device)
+        self.raw = nn.Parameter(torch.zeros_like(start))
+        self.register_buffer("start", start)
         self.register_buffer("time_constant", None)
         self.register_buffer("bounds", torch.tensor([low, high], dtype=torch.float64, device=device))
         self.register_buffer("group", torch.tensor(group, device=device), persistent=False)
@@ -99,7 +103,7 @@ class Leak(nn.Module):
             )  # number / tensor is a product in torch, 1 ulp off
             return dt / self.time_constant
         low, high = self.alpha_bounds
-        alpha = low + (high - low) * torch.sigmoid(self.raw)
+        alpha = low + (high - low) * torch.sigmoid(self.start + self.raw)
         rounding = 2 * torch.finfo(alpha.dtype).eps  # a sigmoid of 20 is 1 in float32
         return alpha.clamp(low * (1 + rounding), high * (1 - rounding))[self.group]
 

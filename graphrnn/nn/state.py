@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, export
 
 __all__ = ["State"]
 
@@ -24,3 +24,6 @@ class State:
     def detach(self) -> State:
         """The same state without its gradient history, for truncated backpropagation."""
         return State(self.v.detach(), self.r.detach())
+
+
+export.register_dataclass(State)  # so that torch.export can give it back

@@ -11,9 +11,32 @@ from __future__ import annotations
 
 from graphrnn.plots.activity import rates
 from graphrnn.plots.areas import area_graph
+from graphrnn.plots.distributions import degrees, weight_change, weight_histograms
+from graphrnn.plots.drawn import densities
+from graphrnn.plots.heat import area_matrix, weights
+from graphrnn.plots.layered import layers
 from graphrnn.plots.learning import psychometric, training
+from graphrnn.plots.levels import hierarchy
 from graphrnn.plots.matrices import masks
+from graphrnn.plots.overviews import overview
+from graphrnn.plots.spectra import spectrum
 from graphrnn.plots.style import KIND_COLORS
-from graphrnn.plots.weights import layers
 
-__all__ = ["KIND_COLORS", "area_graph", "layers", "masks", "psychometric", "rates", "training"]
+__all__ = [
+    "KIND_COLORS",
+    "area_graph",
+    "area_matrix",
+    "degrees",
+    "densities",
+    "hierarchy",
+    "layers",
+    "masks",
+    "overview",
+    "psychometric",
+    "rates",
+    "spectrum",
+    "training",
+    "weight_change",
+    "weight_histograms",
+    "weights",
+]

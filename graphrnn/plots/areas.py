@@ -1,31 +1,29 @@
-"""The area graph by level: forward arcs rise on the right, backward arcs fall on the left."""
+"""The area graph, by level or freely: arcs in the colour of their kind, as wide as they have synapses."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphrnn import compiler
+from graphrnn import _checks, compiler
 from graphrnn.connectome import Connectome, Node, kind_between
-from graphrnn.plots.routes import Arc, Box, Points, arrange, bounds, route
+from graphrnn.plots.boxes import HANDLE, Ink, draw_arc, draw_band, draw_box, draw_key, linestyle, stroke
+from graphrnn.plots.layouts import by_level, freely
+from graphrnn.plots.routes import Arc, bounds
 from graphrnn.plots.style import (
     COLUMN,
-    INK,
     KIND_COLORS,
-    NAME,
-    PAGE,
     ROW,
-    TEXT,
     Entry,
     canvas,
     check_ax,
+    check_weights,
     legend,
     legend_rows,
-    text_width,
+    number_text,
 )
 from graphrnn.rules import AllToAll, Population, as_rule
 
@@ -38,30 +36,43 @@ __all__ = ["area_graph"]
 
 _CALL = "plots.area_graph(graph)"
 _MARGIN = 5.0
-_HANDLE = 11.0  # length of a line in the legend, points
-_PAD = 12.0  # room beside a name in its box, points
-_ACROSS = 24.0  # between boxes side by side, points
-_THICK = 4.0  # the widest arc, points
-_THIN = 0.5
+_STRONGEST = 120  # projections between areas that are drawn in full, unless the call says how many
 
 
-def area_graph(graph: networkx.DiGraph | Connectome, *, ax: Axes | None = None) -> Figure:
-    """Areas and projections by level: inputs at the bottom, readouts at the top, higher levels higher.
+def area_graph(
+    graph: networkx.DiGraph | Connectome,
+    *,
+    layout: str = "levels",
+    width: str = "count",
+    strongest: int | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Areas and projections: by level, or freely so that few arcs cross.
 
-    Arcs that rise (forward) pass on the right, arcs that fall (backward) on the left; an arc from an area to
-    itself is a loop. Colour is the kind. Width grows with the square root of the number of synapses: in a
+    **levels**: inputs at the bottom, readouts at the top, higher levels higher. Arcs that rise (forward) pass
+    on the right, arcs that fall (backward) on the left. Areas of one level stand side by side, or above each
+    other on a grey field where there are many boxes or arcs, in an order in which few arcs cross. Areas
+    without level stand below the others. **free**: areas that are few projections apart stand near each
+    other, where few arcs cross; from 15 nodes on they are numbered, with a key below.
+
+    Colour and arrowhead are the kind: filled for forward, hollow for backward, a diamond for lateral. An arc
+    from an area to itself is a loop. Width grows with the square root of the number of synapses: in a
     connectome the actual number, in a graph what the rule draws on average. Where that is not known before
     the draw the arc is dashed; where there is no synapse it is dotted. With each name stands the number of
-    neurons or channels. Areas of one level stand side by side, or above each other on a grey field where
-    there are many boxes or arcs. Areas without level stand below the others.
+    neurons or channels. Of many projections the strongest are drawn in full, the others faintly and without
+    a head: none is left out.
 
     Args:
         graph: an AreaGraph, any networkx.DiGraph that compiles, or a Connectome.
+        layout: "levels" or "free".
+        width: what the width of arcs shows: "count" of synapses, or "weight", the sum of their |weight|.
+        strongest: how many projections between areas are drawn in full; default 120.
         ax: an axes to draw in the place of; None for a new figure.
 
     Raises:
         TypeError: for anything else.
-        ValueError: for a graph that would not compile.
+        ValueError: for a graph that would not compile, an unknown layout or width, or weights where there are
+            none.
 
     Example:
         >>> import graphrnn as gr
@@ -72,41 +83,78 @@ def area_graph(graph: networkx.DiGraph | Connectome, *, ax: Axes | None = None) 
         >>> graph.project("V2", "V1", 0.1)
         >>> gr.plots.area_graph(graph).savefig("areas.png")
     """
+    call = "plots.area_graph(graph, ...)"
     check_ax(_CALL, ax)
+    _checks.one_of(call, "layout", layout, ("levels", "free"))
+    _checks.one_of(call, "width", width, ("count", "weight"))
+    full = _STRONGEST if strongest is None else _checks.count(call, "strongest", strongest, 0)
     nodes, arcs = _read(graph)
-    layout = _layout(nodes, arcs)
-    boxes = layout.boxes
-    beziers = route(arcs, boxes, layout.gap)
-    left, bottom, right, top = bounds(beziers, boxes.values())
-    heaviest = max((arc.number for arc in arcs if arc.number > 0), default=1.0)
-    scale = float(np.clip(layout.gap / 14, 0.3, 1.0))
-    entries = _entries(arcs, heaviest, scale)
+    if width == "weight":
+        arcs = _by_weight(graph, arcs)
+    faint = _faint(arcs, full)
+    plan = by_level(nodes, arcs) if layout == "levels" else freely(nodes, arcs, faint)
+    left, bottom, right, top = bounds(plan.beziers, plan.boxes.values())
+    ink = Ink(max((arc.number for arc in arcs if arc.number > 0), default=1.0), plan.scale)
+    groups = _entries(arcs, ink, faint, "synapses" if width == "count" else "summed |weight|")
     wide = max(COLUMN, right - left + 2 * _MARGIN)
-    rows = [row for group in entries for row in legend_rows(group, wide - 2 * _MARGIN, _HANDLE)]
-    foot = ROW * len(rows) + 2 * _MARGIN
-    figure, host, width, height = canvas(ax, wide, top - bottom + foot + _MARGIN)
+    rows = [row for group in groups for row in legend_rows(group, wide - 2 * _MARGIN, HANDLE)]
+    key = draw_key(None, nodes, wide - 2 * _MARGIN, 0.0) if plan.numbered else 0.0
+    foot = ROW * len(rows) + 2 * _MARGIN + key
+    figure, host, across, height = canvas(ax, wide, top - bottom + foot + _MARGIN)
     if ax is not None:
-        rows = [row for group in entries for row in legend_rows(group, width - 2 * _MARGIN, _HANDLE)]
-        foot = ROW * len(rows) + 2 * _MARGIN
+        rows = [row for group in groups for row in legend_rows(group, across - 2 * _MARGIN, HANDLE)]
+        key = draw_key(None, nodes, across - 2 * _MARGIN, 0.0) if plan.numbered else 0.0
+        foot = ROW * len(rows) + 2 * _MARGIN + key
     zoom = min(
-        1.0, (width - 2 * _MARGIN) / (right - left), max(height - foot - _MARGIN, 10.0) / (top - bottom)
+        1.0, (across - 2 * _MARGIN) / (right - left), max(height - foot - _MARGIN, 10.0) / (top - bottom)
     )
-    origin = np.array(
-        [
-            width / 2 - zoom * (left + right) / 2,
-            foot + (height - foot - _MARGIN) / 2 - zoom * (bottom + top) / 2,
-        ]
-    )
-    for band in layout.bands:
-        _draw_band(host, [boxes[name] for name in band], origin, zoom, layout.gap)
-    for arc, bezier in sorted(
-        zip(arcs, beziers, strict=True), key=lambda pair: -np.nan_to_num(pair[0].number)
-    ):
-        _draw_arc(host, arc, origin + zoom * bezier, heaviest, zoom * scale)
-    for node in nodes:
-        _draw_box(host, node, boxes[node.name], origin, zoom, layout.compact)
-    legend(host, rows, width / 2, foot - _MARGIN, _HANDLE)
+    middle = np.array([across / 2, foot + (height - foot - _MARGIN) / 2])
+    origin = middle - zoom * np.array([left + right, bottom + top]) / 2
+    for band in plan.bands:
+        draw_band(host, [plan.boxes[name] for name in band], origin, zoom, plan.gap)
+    for i in sorted(range(len(arcs)), key=lambda i: -np.nan_to_num(arcs[i].number)):
+        draw_arc(host, arcs[i], origin + zoom * plan.beziers[i], ink, zoom, faint=i in faint)
+    for number, node in enumerate(nodes, 1):
+        draw_box(host, node, plan.boxes[node.name], origin, zoom, plan.style, number)
+    if plan.numbered:
+        draw_key(host, nodes, across - 2 * _MARGIN, _MARGIN + key)
+    legend(host, rows, across / 2, foot - _MARGIN, HANDLE)
     return figure
+
+
+def _faint(arcs: Sequence[Arc], full: int) -> set[int]:
+    """The projections between areas beyond the strongest; one of unknown number is never faint."""
+    between = [i for i, arc in enumerate(arcs) if _between_areas(arc) and not math.isnan(arc.number)]
+    between.sort(key=lambda i: -arcs[i].number)
+    return set(between[full:])
+
+
+def _between_areas(arc: Arc) -> bool:
+    return arc.kind not in ("input", "readout", "within")
+
+
+def _by_weight(graph: Any, arcs: Sequence[Arc]) -> list[Arc]:
+    """The arcs with the sum of |weight| for a number; weights that are not known do not count."""
+    call = 'plots.area_graph(graph, width="weight")'
+    if not isinstance(graph, Connectome):
+        raise TypeError(
+            f"`{call}` needs a Connectome, which has weights; it got {type(graph).__name__}. "
+            "A trained network's is rnn.to_connectome()."
+        )
+    check_weights(call, graph)
+    total: dict[tuple[str, str], float] = {}
+    for which in ("input", "hidden", "readout"):
+        synapses = graph.synapses(which)
+        posts, pres = graph.ends(which)
+        if synapses.weight is None:
+            continue
+        owner = np.repeat(np.arange(len(pres)), [node.size for node in pres])
+        for post in posts:
+            rows = slice(int(synapses.indptr[post.start]), int(synapses.indptr[post.stop]))
+            amount = np.nan_to_num(np.abs(synapses.weight[rows]))
+            sums = np.bincount(owner[synapses.pre[rows]], amount, minlength=len(pres))
+            total |= {(pre.name, post.name): float(a) for pre, a in zip(pres, sums, strict=True)}
+    return [Arc(a.pre, a.post, a.kind, total.get((a.pre, a.post), 0.0)) for a in arcs]
 
 
 def _read(graph: Any) -> tuple[list[Node], list[Arc]]:
@@ -165,192 +213,44 @@ def _population(node: Node, data: Any) -> Population:
     return Population(node.name, node.size, sign)
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Where the boxes stand; `bands` are the groups of boxes above each other that share a level."""
-
-    boxes: dict[str, Box]
-    bands: list[list[str]]
-    gap: float
-    compact: bool  # name and size share a line
-
-
-def _layout(nodes: Sequence[Node], arcs: Sequence[Arc]) -> _Layout:
-    """Levels from below: a row each where few arcs run between few boxes, else a stack of boxes each."""
-    levels = sorted({node.level for node in nodes if node.level is not None})
-    groups = [[n for n in nodes if n.role == "input"]]
-    groups.append([n for n in nodes if n.role == "area" and n.level is None])
-    groups += [[n for n in nodes if n.role == "area" and n.level == level] for level in levels]
-    groups.append([n for n in nodes if n.role == "readout"])
-    groups = [group for group in groups if group]
-    most = max(len(group) for group in groups)
-    wide = max(_name_width(node, compact=False) for node in nodes) + _PAD
-    stacked = most > 1 and (most * (wide + _ACROSS) > PAGE - 140 or len(arcs) > 4 * len(nodes))
-    rows = [[node] for group in groups for node in group] if stacked else groups
-    compact = len(rows) > 12
-    width = max(46.0, max(_name_width(node, compact) for node in nodes) + _PAD)
-    height = (11.0 if len(rows) <= 30 else 9.0) if compact else 20.0
-    gap = float(
-        np.clip(
-            740 / len(rows) - height, 3.5, 34.0 if most > 1 and not stacked else 12.0 if compact else 20.0
-        )
-    )
-    gaps = [gap] * (len(rows) - 1)
-    bands: list[list[str]] = []
-    if stacked:
-        bands = [
-            [node.name for node in group] for group in groups if len(group) > 1 and group[0].role == "area"
-        ]
-        last = np.cumsum([len(group) for group in groups])[:-1] - 1
-        gaps = [1.7 * gap if i in last else gap for i in range(len(rows) - 1)]
-    return _Layout(arrange(rows, width, height, _ACROSS, gaps), bands, gap, compact)
-
-
-def _name_width(node: Node, compact: bool) -> float:
-    name = text_width(node.name, NAME if compact else TEXT)
-    size = text_width(f"{node.size:,}", NAME - 0.5)
-    return name + 5 + size if compact else max(name, size)
-
-
-def _linewidth(number: float, heaviest: float, scale: float) -> float:
-    if math.isnan(number) or number == 0:
-        return _THIN + 0.3
-    return max(_THIN, _THICK * scale * math.sqrt(number / heaviest))
-
-
-def _draw_arc(host: Axes, arc: Arc, bezier: Points, heaviest: float, scale: float) -> None:
-    """A curve with a head whose point touches the target."""
-    from matplotlib.patches import PathPatch, Polygon
-    from matplotlib.path import Path
-
-    width = _linewidth(arc.number, heaviest, scale)
-    length = (4.0 + 1.2 * width) * max(scale, 0.5)
-    across = (1.6 + 0.9 * width) * max(scale, 0.5)
-    direction = bezier[3] - bezier[2]
-    direction = direction / max(float(np.hypot(*direction)), 1e-9)
-    base = bezier[3] - direction * length
-    side = np.array([-direction[1], direction[0]]) * across
-    color = KIND_COLORS[arc.kind]
-    path = Path(
-        np.array([bezier[0], bezier[1], bezier[2] - direction * length, base + direction * 0.5]), [1, 4, 4, 4]
-    )
-    line = PathPatch(
-        path,
-        fill=False,
-        edgecolor=color,
-        linewidth=width,
-        linestyle=_style(arc.number),
-        capstyle="butt",
-        zorder=2,
-    )
-    line.set_gid(f"{arc.pre} → {arc.post}")
-    host.add_patch(line)
-    host.add_patch(
-        Polygon(np.array([bezier[3], base + side, base - side]), facecolor=color, linewidth=0, zorder=2.1)
-    )
-
-
-def _style(number: float) -> Any:
-    if math.isnan(number):
-        return (0, (4, 2))
-    return (0, (1, 1.5)) if number == 0 else "-"
-
-
-def _draw_band(host: Axes, boxes: Sequence[Box], origin: Points, zoom: float, gap: float) -> None:
-    """A grey field behind boxes of one level."""
-    from matplotlib.patches import FancyBboxPatch
-
-    low, high = min(box.y for box in boxes), max(box.y for box in boxes)
-    width, height = boxes[0].width + 10, high - low + boxes[0].height + 0.9 * gap
-    x, y = origin + zoom * np.array([boxes[0].x - width / 2, (low + high - height) / 2])
-    shape = f"round,pad=0,rounding_size={3 * zoom}"
-    host.add_patch(
-        FancyBboxPatch((x, y), zoom * width, zoom * height, shape, facecolor="#E6E6E6", linewidth=0, zorder=1)
-    )
-
-
-def _draw_box(host: Axes, node: Node, box: Box, origin: Points, zoom: float, compact: bool) -> None:
-    from matplotlib.colors import to_rgb
-    from matplotlib.patches import FancyBboxPatch, Polygon
-
-    x, y = origin + zoom * np.array([box.x, box.y])
-    w, h = zoom * box.width, zoom * box.height
-    look: dict[str, Any] = {
-        "edgecolor": INK,
-        "linewidth": 0.7 * max(zoom, 0.5),
-        "zorder": 3,
-        "gid": node.name,
-    }
-    if node.role == "area":
-        shape = f"round,pad=0,rounding_size={0.2 * h}"
-        host.add_patch(FancyBboxPatch((x - w / 2, y - h / 2), w, h, shape, facecolor="white", **look))
-    else:
-        sign = 1 if node.role == "input" else -1
-        cut = 0.3 * h
-        corners = [
-            (-w / 2, h / 2),
-            (w / 2, h / 2),
-            (w / 2, -h / 2 + cut),
-            (w / 2 - cut, -h / 2),
-            (-w / 2 + cut, -h / 2),
-            (-w / 2, -h / 2 + cut),
-        ]
-        tint = 0.75 + 0.25 * np.array(to_rgb(KIND_COLORS[node.role]))
-        host.add_patch(Polygon([(x + a, y + sign * b) for a, b in corners], facecolor=tint, **look))
-    words: dict[str, Any] = {"zorder": 4, "parse_math": False, "va": "center_baseline"}
-    number = {"s": f"{node.size:,}", "size": (NAME - 0.5) * zoom, "color": "#666666", **words}
-    name = {"s": node.name, "size": (NAME if compact else TEXT) * zoom, "color": INK, **words}
-    if compact:
-        host.text(x - w / 2 + 5 * zoom, y, ha="left", **name)
-        host.text(x + w / 2 - 5 * zoom, y, ha="right", **number)
-    else:
-        host.text(x, y + 0.22 * h, ha="center", **name)
-        host.text(x, y - 0.23 * h, ha="center", **number)
-
-
-def _entries(arcs: Sequence[Arc], heaviest: float, scale: float) -> list[list[Entry]]:
-    """The legend: the kinds there are, then what widths and dashes mean."""
+def _entries(arcs: Sequence[Arc], ink: Ink, faint: set[int], unit: str) -> list[list[Entry]]:
+    """The legend: the kinds there are, then what widths and dashes mean, then what is faint."""
     found = {arc.kind for arc in arcs}
-    kinds: list[Entry] = [
-        (_stroke(color, 2.0, "-"), kind) for kind, color in KIND_COLORS.items() if kind in found
-    ]
+    kinds: list[Entry] = [(stroke(kind, 1.6), kind) for kind in KIND_COLORS if kind in found]
     widths: list[Entry] = []
     drawn = 0.0
     for number in _round_numbers([arc.number for arc in arcs if arc.number > 0]):
-        width = _linewidth(number, heaviest, scale)
+        width = ink.width(number)
         if width > 1.2 * drawn:
-            widths.append((_stroke("#666666", width, "-"), f"{number:,}"))
+            widths.append((stroke(None, width), number_text(number)))
             drawn = width
     if widths:
         draw, label = widths[-1]
-        widths[-1] = (draw, f"{label} synapse{'' if label == '1' else 's'}")
+        widths[-1] = (draw, f"{label} {unit[:-1] if label == '1' and unit == 'synapses' else unit}")
     if any(arc.number == 0 for arc in arcs):
-        widths.append((_stroke("#666666", _THIN + 0.3, _style(0)), "no synapse"))
+        nothing = "no synapse" if unit == "synapses" else "no weight"
+        widths.append((stroke(None, ink.width(0), linestyle(0)), nothing))
     if any(math.isnan(arc.number) for arc in arcs):
-        widths.append((_stroke("#666666", _THIN + 0.3, _style(math.nan)), "number not known"))
-    return [group for group in (kinds, widths) if group]
+        widths.append((stroke(None, ink.width(0), linestyle(math.nan)), "number not known"))
+    weaker: list[Entry] = []
+    if faint:
+        most = max(arcs[i].number for i in faint)
+        between = sum(_between_areas(arc) for arc in arcs)
+        text = f"{len(faint)} of {between}, of at most {number_text(most)} {unit}"
+        weaker.append((stroke(None, 0.4, alpha=0.5), text))
+    return [group for group in (kinds, widths, weaker) if group]
 
 
-def _round_numbers(numbers: list[float]) -> list[int]:
+def _round_numbers(numbers: list[float]) -> list[float]:
     """Up to three numbers of one digit and zeros that span those given."""
     if not numbers:
         return []
-    top = _one_digit(max(numbers))
-    chosen = [top]
-    while len(chosen) < 3 and chosen[0] / 10 >= 1 and chosen[0] > 2 * min(numbers):
+    chosen = [_one_digit(max(numbers))]
+    while len(chosen) < 3 and chosen[0] > 2 * min(numbers):
         chosen.insert(0, _one_digit(chosen[0] / 10))
     return chosen
 
 
-def _one_digit(number: float) -> int:
-    power = 10 ** math.floor(math.log10(max(number, 1.0)))
-    return int(max(number, 1.0) // power * power)
-
-
-def _stroke(color: str, width: float, style: Any) -> Callable[[Axes, float, float], None]:
-    def draw(host: Axes, x: float, y: float) -> None:
-        host.plot(
-            [x, x + _HANDLE], [y, y], color=color, linewidth=width, linestyle=style, solid_capstyle="butt"
-        )
-
-    return draw
+def _one_digit(number: float) -> float:
+    power = 10.0 ** math.floor(math.log10(number) + 1e-9)
+    return float(f"{math.floor(number / power + 1e-9) * power:.1g}")

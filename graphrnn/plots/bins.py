@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphrnn.connectome import KINDS, Node, Synapses, kind_between
 
-__all__ = ["kind_counts", "mix_colors", "pairs_per_pixel", "steps", "weight_means"]
+__all__ = ["kind_counts", "mix_colors", "pairs_per_pixel", "steps", "synapse_means", "weight_means"]
 
 _CHUNK = 1 << 22
 _PIXELS = 600
@@ -74,6 +74,23 @@ def weight_means(matrix: Any) -> NDArray[np.float64]:
         key = matrix.row[part].astype(np.int64) // step[0] * columns + matrix.col[part] // step[1]
         total += np.bincount(key, matrix.data[part], minlength=total.size)
         number += np.bincount(key, minlength=total.size)
+    return np.divide(total, number, out=np.full(total.size, np.nan), where=number > 0).reshape(rows, columns)
+
+
+def synapse_means(synapses: Synapses) -> NDArray[np.float64]:
+    """(pixel, pixel) mean known weight of the synapses under each pixel, NaN where there is none.
+
+    As `weight_means`, without a copy of the synapses; those whose weight is NaN do not count.
+    """
+    rows, columns = _pixels(synapses.shape)
+    step = steps(synapses.shape)
+    total, number = np.zeros((2, rows * columns))
+    for part in _chunks(0, synapses.size):
+        key = synapses.post[part].astype(np.int64) // step[0] * columns + synapses.pre[part] // step[1]
+        weight = np.ones(len(key)) if synapses.weight is None else synapses.weight[part].astype(np.float64)
+        known = ~np.isnan(weight)
+        total += np.bincount(key[known], weight[known], minlength=total.size)
+        number += np.bincount(key[known], minlength=total.size)
     return np.divide(total, number, out=np.full(total.size, np.nan), where=number > 0).reshape(rows, columns)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphrnn.plots.style import COLUMN, FAINT, INK, NAME, canvas, check_ax, panel, plain_axes
+from graphrnn.plots.style import COLUMN, FAINT, INK, NAME, canvas, check_ax, panel, plain_axes, single
 
 if TYPE_CHECKING:
     import pandas
@@ -59,7 +59,7 @@ def psychometric(table: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
             f"`{call}` needs at least one row, finite coherences, fractions from 0 to 1 and at least one "
             "trial per row. `task.psychometric(decisions)` makes such a table."
         )
-    figure, axes = _single(ax)
+    figure, axes = single(ax)
     bias, width = _fit_logistic(coherence, fraction * trials, trials)
     reach = max(float(np.abs(coherence).max()) * 1.05, 1e-9)
     c = np.linspace(-reach, reach, 801)
@@ -154,17 +154,6 @@ def training(history: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
         if i == 0 and any(label == "validation" for _, label in columns):
             axes.legend(fontsize=NAME, frameon=False, labelcolor=INK, handlelength=2.2)
     return figure
-
-
-def _single(ax: Axes | None) -> tuple[Figure, Axes]:
-    """An axes of one plot: the one given, or one in a new figure of a column's width."""
-    if ax is None:
-        figure, host, width, height = canvas(None, COLUMN, 170.0)
-        ax = panel(host, 38, 28, width - 46, height - 36)
-    else:
-        figure = ax.figure.figure
-    plain_axes(ax)
-    return figure, ax
 
 
 def _columns(call: str, table: Any, names: tuple[str, ...]) -> list[Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from graphrnn.connectome import KINDS, Connectome, Node
 from graphrnn.plots import bins
-from graphrnn.plots.names import LINE, Names, name_size
+from graphrnn.plots.names import LINE, Names, name_size, shortened
 from graphrnn.plots.style import (
     COLUMN,
     FAINT,
@@ -169,9 +170,10 @@ def _plan(net: Connectome, width: float, height: float, foot: float) -> _Plan:
         legible = max(_THIN, len(nodes) * NAME * LINE / nearly)
         channels = nodes[-1].stop if nodes else 0
         share[which] = float(np.clip(channels / net.n_neurons, min(legible, 0.5), 0.5)) if nodes else 0.0
-    names = {"left": Names(net.areas, "left", nearly, size)}
+    areas, inputs, readouts = (_short(nodes, size, width) for nodes in (net.areas, net.inputs, net.readouts))
+    names = {"left": Names(areas, "left", nearly, size)}
     left = max(names["left"].depth + 12, text_width("readout", TEXT) - 8 if net.readouts else 0.0)
-    for side, role, nodes in (("top", "input", net.inputs), ("right", "readout", net.readouts)):
+    for side, role, nodes in (("top", "input", inputs), ("right", "readout", readouts)):
         if [node.name for node in nodes] not in ([], [role]):
             names[side] = Names(nodes, side, nearly * share[role], NAME, left)
     depth = {side: these.depth for side, these in names.items()}
@@ -179,18 +181,24 @@ def _plan(net: Connectome, width: float, height: float, foot: float) -> _Plan:
     top = depth.get("top", 0.0) + 13
     gap = {role: _GAP if share[role] else 0.0 for role in share}
     across = (width - left - right - gap["input"]) / (1 + share["input"])
-    below = Names(net.areas, "bottom", across, size).depth + 12
+    below = Names(areas, "bottom", across, size).depth + 12
     down = (height - top - below - foot - gap["readout"]) / (1 + share["readout"])
     long = max(min(across, down), 20.0)
     final = {
-        "left": Names(net.areas, "left", long, size),
-        "bottom": Names(net.areas, "bottom", long, size),
+        "left": Names(areas, "left", long, size),
+        "bottom": Names(areas, "bottom", long, size),
     }
     if "top" in names:
-        final["top"] = Names(net.inputs, "top", long * share["input"], NAME, left)
+        final["top"] = Names(inputs, "top", long * share["input"], NAME, left)
     if "right" in names:
-        final["right"] = Names(net.readouts, "right", long * share["readout"], NAME)
+        final["right"] = Names(readouts, "right", long * share["readout"], NAME)
     return _Plan(long, share, left, right, top, final, foot)
+
+
+def _short(nodes: Sequence[Node], size: float, width: float) -> tuple[Node, ...]:
+    """The nodes with names of at most a quarter of the picture's width."""
+    names = shortened([node.name for node in nodes], size, 0.25 * width)
+    return tuple(dataclasses.replace(node, name=name) for node, name in zip(nodes, names, strict=True))
 
 
 def draw_matrix(

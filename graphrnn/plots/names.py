@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from graphrnn.plots.style import FAINT, INK, NAME, text_width
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["LINE", "Names", "name_size", "spread"]
+__all__ = ["LINE", "Names", "name_size", "shortened", "spread"]
 
 LINE = 1.15  # least distance of names, in sizes of type
 _SMALLEST = 3.5
@@ -42,6 +43,29 @@ def spread(wanted: NDArray[np.float64], distance: float, length: float) -> NDArr
     return np.asarray(np.clip(free, distance / 2, length - (n - 0.5) * distance) + steps)
 
 
+def shortened(names: Sequence[str], size: float, width: float) -> list[str]:
+    """Names of which none is wider than `width` points: an ellipsis stands for what is left out.
+
+    The words with which all names begin go first, then the middle of those that are still too wide.
+    """
+    if max((text_width(name, size) for name in names), default=0.0) <= width:
+        return list(names)
+    first, last = min(names), max(names)  # what these two share, all share
+    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    start = first[:shared].rfind(" ") + 1
+    cut = [f"…{name[start:]}" if start > 2 else name for name in names]
+    return [_without_middle(name, size, width) for name in cut]
+
+
+def _without_middle(name: str, size: float, width: float) -> str:
+    kept = len(name)
+    short = name
+    while kept > 2 and text_width(short, size) > width:
+        kept -= 1
+        short = f"{name[: (kept + 1) // 2]}…{name[len(name) - kept // 2 :]}"
+    return short
+
+
 class Names:
     """The names of the nodes along one side of a matrix.
 
@@ -59,6 +83,9 @@ class Names:
         self.nodes, self.side, self.length, self.size, self.room = nodes, side, length, size, room
         self.middle = np.array([(node.start + node.stop) / 2 for node in nodes])
         self.width = np.array([text_width(node.name, size) for node in nodes])
+        self._every = max(
+            math.ceil(0.8 * size * len(nodes) / max(length, 1.0)), 1
+        )  # beyond, names are left out
 
     @cached_property
     def rotated(self) -> bool:
@@ -101,7 +128,8 @@ class Names:
         sign = 1 if self.side in ("right", "top") else -1
         edge = 1.0 if sign == 1 else 0.0
         colors = [INK] * len(self.nodes) if colors is None else colors
-        for node, at, shift, color in zip(self.nodes, self.middle, self._shift, colors, strict=True):
+        drawn = list(zip(self.nodes, self.middle, self._shift, colors, strict=True))
+        for node, at, shift, color in drawn[:: self._every]:
             flush = self._lone and not self.rotated
             ax.annotate(
                 node.name,

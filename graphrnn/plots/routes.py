@@ -63,28 +63,42 @@ def arrange(
     }
 
 
-def route(arcs: Sequence[Arc], boxes: dict[str, Box], gap: float) -> list[Points]:
+def route(arcs: Sequence[Arc], boxes: dict[str, Box], gap: float, room: float | None = None) -> list[Points]:
     """(4, 2) Bézier points of each arc.
 
     What runs upward passes on the right, what runs downward on the left. Of several ways an arc takes the one
-    that bends little and passes few boxes; it runs behind those that it passes.
+    that bends little and passes few boxes; it runs behind those that it passes. None bends out by more than
+    `room` points, if that is given.
     """
     longest = max((abs(boxes[arc.post].row - boxes[arc.pre].row) for arc in arcs), default=0)
     obstacles = np.array([(box.x, box.y, box.width / 2, box.height / 2) for box in boxes.values()])
     chosen = []
     for arc in arcs:
-        ways = list(_ways(boxes[arc.pre], boxes[arc.post], longest, gap))
+        ways = list(_ways(boxes[arc.pre], boxes[arc.post], longest, gap, room))
         hits = [
             _hits(curve(_bezier(boxes[arc.pre], boxes[arc.post], way, (0.0, 0.0))), obstacles) for way in ways
         ]
         chosen.append(
             ways[int(np.argmin([hit + way.bend / 40 for hit, way in zip(hits, ways, strict=True)]))]
         )
+    _turn_loops(arcs, chosen)
     ports = _ports(arcs, boxes, chosen)
     return [
         _bezier(boxes[arc.pre], boxes[arc.post], way, port)
         for arc, way, port in zip(arcs, chosen, ports, strict=True)
     ]
+
+
+def _turn_loops(arcs: Sequence[Arc], ways: list[_Way]) -> None:
+    """Loops stand below their boxes where fewer other arcs end there than above."""
+    used: dict[tuple[str, str], int] = defaultdict(int)
+    for arc, way in zip(arcs, ways, strict=True):
+        if arc.pre != arc.post:
+            used[arc.pre, way.leave] += 1
+            used[arc.post, way.arrive] += 1
+    for i, arc in enumerate(arcs):
+        if arc.pre == arc.post and used[arc.pre, "bottom"] < used[arc.pre, "top"]:
+            ways[i] = _Way("bottom", "bottom", ways[i].bend)
 
 
 def curve(bezier: Points) -> Points:
@@ -103,7 +117,7 @@ class _Way:
     bend: float
 
 
-def _ways(pre: Box, post: Box, longest: int, gap: float) -> Iterable[_Way]:
+def _ways(pre: Box, post: Box, longest: int, gap: float, room: float | None) -> Iterable[_Way]:
     if pre == post:
         yield _Way("top", "top", 1.1 * min(gap, 14.0))
         return
@@ -116,7 +130,7 @@ def _ways(pre: Box, post: Box, longest: int, gap: float) -> Iterable[_Way]:
         yield from (_Way(side, side, gap * stretch) for stretch in (0.6, 0.9, 1.2))
         return
     side, leave, arrive = ("right", "top", "bottom") if rows > 0 else ("left", "bottom", "top")
-    reach = min(14.0 + 10.0 * longest, _REACH)
+    reach = min(14.0 + 10.0 * longest, _REACH) if room is None else room
     bow = reach * (abs(rows) / max(longest, 1)) ** 0.75
     if abs(pre.x - post.x) >= pre.width / 2:
         rise = abs(post.y - pre.y) - pre.height
@@ -125,7 +139,7 @@ def _ways(pre: Box, post: Box, longest: int, gap: float) -> Iterable[_Way]:
     yield from (
         _Way(side, side, bow * stretch)
         for stretch in (1.0, 1.4, 2.0, 3.0, 4.5)
-        if bow * stretch <= max(bow, _REACH)
+        if bow * stretch <= max(bow, _REACH if room is None else room)
     )
 
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphrnn.connectome import Connectome
+import numpy as np
+
+from graphrnn.connectome import Connectome, kind_between
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +19,8 @@ __all__ = [
     "FAINT",
     "INK",
     "KIND_COLORS",
+    "KIND_HATCHES",
+    "KIND_MARKERS",
     "NAME",
     "PAGE",
     "ROW",
@@ -25,10 +29,15 @@ __all__ = [
     "canvas",
     "check_ax",
     "check_connectome",
+    "check_weights",
+    "kinds_of",
     "legend",
     "legend_rows",
+    "number_text",
     "panel",
     "plain_axes",
+    "single",
+    "swatch",
     "text_width",
 ]
 
@@ -42,6 +51,25 @@ KIND_COLORS = {
     "unclassified": "#8C8C8C",
     "input": "#E8A317",
     "readout": "#4A2C17",
+}
+# What tells the kinds apart where colour does not.
+KIND_HATCHES = {
+    "forward": "///",
+    "backward": "\\" * 3,
+    "lateral": "..",
+    "within": "",
+    "unclassified": "xx",
+    "input": "--",
+    "readout": "++",
+}
+KIND_MARKERS = {
+    "forward": "^",
+    "backward": "v",
+    "lateral": "D",
+    "within": "o",
+    "unclassified": "s",
+    "input": ">",
+    "readout": "P",
 }
 INK = "#222222"
 FAINT = "#9A9A9A"
@@ -64,6 +92,15 @@ def check_connectome(call: str, net: Any) -> Connectome:
         else "Make one with graph.compile."
     )
     raise TypeError(f"`{call}` needs a Connectome; it got {type(net).__name__}. {hint}")
+
+
+def check_weights(call: str, net: Connectome, *which: str) -> None:
+    """At least one synapse whose weight is known, in these matrices or else in any."""
+    weights = (net.synapses(one).weight for one in which or ("input", "hidden", "readout"))
+    if not any(w is not None and np.isfinite(w).any() for w in weights):
+        raise ValueError(
+            f"`{call}` needs weights; this network has none. A trained network's are in rnn.to_connectome()."
+        )
 
 
 def check_ax(call: str, ax: Any) -> None:
@@ -110,13 +147,58 @@ def plain_axes(ax: Axes) -> None:
         axis.label.set(size=TEXT, color=INK)
 
 
+def single(ax: Axes | None, height: float = 170.0) -> tuple[Figure, Axes]:
+    """An axes of one plot: the one given, or one in a new figure of a column's width."""
+    if ax is None:
+        figure, host, width, height = canvas(None, COLUMN, height)
+        ax = panel(host, 38, 28, width - 46, height - 36)
+    else:
+        figure = ax.figure.figure
+    plain_axes(ax)
+    return figure, ax
+
+
+def kinds_of(net: Connectome) -> dict[tuple[str, str], str]:
+    """The kind of each pair of nodes with synapses or a projection, by (pre, post) names."""
+    given = {(p.pre, p.post): p.kind for p in net.projections}
+    found = dict(given)
+    for which in ("input", "hidden", "readout"):
+        counts = net.counts(which)
+        posts, pres = net.ends(which)
+        for i, j in zip(*counts.nonzero(), strict=True):
+            pair = pres[j].name, posts[i].name
+            if pair not in given:
+                found[pair] = kind_between(pres[j], posts[i])
+    return found
+
+
+def swatch(kind: str) -> Callable[[Axes, float, float], None]:
+    """A square of a kind's colour and hatch, for a legend."""
+    from matplotlib.patches import Rectangle
+
+    def draw(host: Axes, x: float, y: float) -> None:
+        look: dict[str, Any] = {"facecolor": KIND_COLORS[kind], "hatch": 2 * KIND_HATCHES[kind]}
+        host.add_patch(Rectangle((x, y - 2.5), 7, 7, edgecolor="white", linewidth=0, **look))
+
+    return draw
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """A number in a picture: three digits, thousands set apart, a true minus; k and M where it is long."""
+    if abs(value) >= 999_500:
+        return f"{value / 1e6:.{digits}g}M".replace("-", "−")
+    if abs(value) >= 99_999.5:
+        return f"{value / 1e3:.0f}k".replace("-", "−")
+    return (f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.{digits}g}").replace("-", "−")
+
+
 def text_width(text: str, size: float) -> float:
     """Width of a line of text in points, with what hinting adds to it at screen resolution."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
     width, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
-    return 1.04 * float(width)
+    return (1.04 + 0.1 * max(NAME / size - 1.0, 0.0)) * float(width)  # hinting widens small type more
 
 
 Entry = tuple[Callable[["Axes", float, float], None], str]

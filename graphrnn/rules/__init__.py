@@ -7,7 +7,7 @@ and not with pre × post. The names are those of NEST and PyNN.
 
 from __future__ import annotations
 
-from graphrnn.rules.by_sign import BySign
+from graphrnn.rules.by_sign import BySign, ExcitatoryOnly
 from graphrnn.rules.distance import DistanceDependent, Exponential, Gaussian
 from graphrnn.rules.distinct import draw_distinct
 from graphrnn.rules.explicit import Explicit
@@ -28,6 +28,7 @@ __all__ = [
     "BySign",
     "DistanceDependent",
     "Draw",
+    "ExcitatoryOnly",
     "Explicit",
     "Exponential",
     "FixedIndegree",

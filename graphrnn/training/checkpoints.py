@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from graphrnn._files import check_target, replacing
+from graphrnn.nn.layer import STRUCTURE
 
 __all__ = ["load_checkpoint", "read", "restore", "save_checkpoint"]
 
@@ -132,14 +133,24 @@ def restore(
     if optimizer is not None:
         _check_same_optimizer(call, payload, optimizer)
     before = copy.deepcopy(model.state_dict())
+    parameters = dict(model.named_parameters())
     try:
         model.load_state_dict(weights)
         if optimizer is not None:
+            _follow(optimizer, parameters, model)
             optimizer.load_state_dict(payload["optimizer"])
     except (RuntimeError, ValueError, TypeError, KeyError) as error:
         model.load_state_dict(before)
         reason = " ".join(str(error).split())
         raise ValueError(f"`{call}` cannot put this checkpoint into the model: {reason}") from error
+
+
+def _follow(optimizer: Optimizer, before: Mapping[str, nn.Parameter], model: nn.Module) -> None:
+    """A network that took other synapses may have new parameters for those that the optimizer knows."""
+    now = dict(model.named_parameters())
+    swapped = {id(parameter): now[name] for name, parameter in before.items() if name in now}
+    for group in optimizer.param_groups:
+        group["params"] = [swapped.get(id(parameter), parameter) for parameter in group["params"]]
 
 
 def read(call: str, path: Path) -> dict[str, Any]:
@@ -181,7 +192,11 @@ def _check_plain(call: str, where: str, value: Any) -> None:
 
 def _check_same_network(call: str, saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     hint = "Build the network as it was built for the checkpoint."
+    # A layer takes over what may change in training: its plasticity, its synapses.
+    changing = {name.rpartition(".")[0] for name in (*own, *saved) if name.rpartition(".")[2] in STRUCTURE}
     for name in [*own, *saved]:
+        if name.rpartition(".")[0] in changing:
+            continue
         if name not in saved:
             raise ValueError(f"`{call}` holds another network: it has no {name!r}. {hint}")
         if name not in own:

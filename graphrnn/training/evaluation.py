@@ -106,7 +106,7 @@ def evaluate(
     with modes_kept(model), torch.no_grad():
         model.eval()
         for x, target, scored in loader:
-            readout = forward(call, model, x, None)
+            readout, _ = forward(call, model, x, None)
             totals.add(score(call, function, readout, target, scored).item(), readout, target, scored)
             decisions.append(decide(readout, scored).cpu())
     return Evaluation(totals.loss, totals.accuracy, torch.cat(decisions))
@@ -193,15 +193,17 @@ def _check_shapes(call: str, readout: Tensor, target: Tensor, scored: Tensor) ->
         )
 
 
-def forward(call: str, model: nn.Module, x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """The readout of a network (batch, time, readout)."""
+def forward(
+    call: str, model: nn.Module, x: Tensor, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """The readout of a network (batch, time, readout) and its rates (batch, time, neuron)."""
     output = model(x, generator=generator)
     if not isinstance(output, tuple) or not isinstance(output[0], Tensor) or output[0].dim() != 3:
         raise TypeError(
             f"`{call}` needs a model that returns `(readout, rates, state)` with a readout of shape "
             f"(batch, time, readout), as CTRNN does; {type(model).__name__} returned something else."
         )
-    return output[0]
+    return output[0], output[1]
 
 
 def batches(

@@ -7,38 +7,36 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from graphrnn import _checks
 from graphrnn._files import check_target
-from graphrnn._streams import Seed, resolve_seed, stream
+from graphrnn._streams import Seed, resolve_seed
+from graphrnn.nn import CTRNN, Rewiring
+from graphrnn.nn.plasticity import check_optimizer
 from graphrnn.training.checkpoints import read, restore, save_checkpoint
 from graphrnn.training.evaluation import (
     Loss,
-    Totals,
     TrialDataset,
-    batches,
     check_dataset,
     evaluate,
-    forward,
     loss_function,
     modes_kept,
-    score,
 )
+from graphrnn.training.penalties import Penalty, named_penalties
+from graphrnn.training.steps import CALL, Settings, Training, train_epoch
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["EpochMetrics", "History", "fit"]
-
-_CALL = "fit(model, dataset)"
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class EpochMetrics:
         validation_loss: In `eval()` mode after the epoch; NaN without validation data.
         validation_accuracy: The same.
         seconds: Wall-clock time, validation included.
+        penalties: Mean of each penalty, times its strength, under its name; `loss` is without them.
     """
 
     epoch: int
@@ -62,6 +61,7 @@ class EpochMetrics:
     validation_loss: float
     validation_accuracy: float
     seconds: float
+    penalties: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,29 +80,21 @@ class History:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """The metrics as a table, one row per epoch."""
+        """The metrics as a table, one row per epoch; a penalty `x` is the column `penalty_x`."""
         import pandas as pd
 
-        columns = list(EpochMetrics.__dataclass_fields__)
-        return pd.DataFrame([asdict(metrics) for metrics in self.epochs], columns=columns)
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What must be the same when a run is resumed."""
-
-    batch_size: int
-    clip: float | None
-    loss: str
-    seed: int
-    trials: int
+        columns = [name for name in EpochMetrics.__dataclass_fields__ if name != "penalties"]
+        table = pd.DataFrame([asdict(metrics) for metrics in self.epochs], columns=columns)
+        for name in self.epochs[0].penalties if self.epochs else ():
+            table[f"penalty_{name}"] = [metrics.penalties[name] for metrics in self.epochs]
+        return table
 
 
 @dataclass
 class _Run:
     """What a training has come to; with the weights and the optimizer, all that a resume needs."""
 
-    settings: _Settings
+    settings: Settings
     epochs: list[EpochMetrics] = field(default_factory=list)
     best: dict[str, Any] | None = None
 
@@ -130,6 +122,8 @@ def fit(
     optimizer: Optimizer | None = None,
     loss: str | Loss = "cross_entropy",
     clip: float | None = 1.0,
+    penalties: Mapping[str, Penalty] | Iterable[Penalty] | None = None,
+    rewiring: Rewiring | None = None,
     patience: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool | str | os.PathLike[str] = False,
@@ -150,11 +144,15 @@ def fit(
         validation: The same with other trials; looked at after every epoch with the noise off.
         epochs: Number of epochs in all, those before a resume included.
         batch_size: Trials per step of the optimizer.
-        optimizer: Adam with learning rate 1e-3 by default.
+        optimizer: Adam with learning rate 1e-3 by default. LBFGS evaluates each batch several times, with
+            the same noise; a plasticity between 0 and 1 does not go with it.
         loss: "cross_entropy"; "mse", against one-hot classes or values; or a function of readout
             (step, readout) and target (step,) or (step, readout) that returns a mean. It sees the
             scored time steps only.
         clip: Largest norm of the gradient; None for no limit.
+        penalties: What is added to the loss, each times its strength: penalties such as `Rates(0.01)`, or a
+            mapping from names to them. They are logged one by one, and no part of a validation loss.
+        rewiring: When and how synapses are dropped and grown, a `graphrnn.nn.Rewiring`; for a CTRNN.
         patience: Stop when the validation loss has not fallen for so many epochs. The weights with the
             lowest validation loss are in the model at the end, whether it stopped or not.
         checkpoint: A file written after every epoch, atomically; an existing one is replaced.
@@ -189,14 +187,22 @@ def fit(
         >>> history.metrics["epoch"].tolist()
         [1, 2]
     """
-    check_dataset(_CALL, model, dataset)
+    check_dataset(CALL, model, dataset)
     if validation is not None:
         check_dataset("fit(validation=...)", model, validation)
     _checks.count(f"fit(epochs={epochs!r})", "epochs", epochs)
     function = loss_function("fit(loss=...)", loss)
     optimizer = _optimizer(model, optimizer)
-    settings = _settings(dataset, batch_size, loss, clip, seed)
+    check_optimizer("fit(optimizer=...)", model, optimizer)
+    charges = named_penalties("fit(penalties=...)", penalties)
+    settings = replace(
+        _settings(dataset, batch_size, loss, clip, seed),
+        penalties="; ".join(f"{name}: {penalty!r}" for name, penalty in charges.items()),
+        rewiring="" if rewiring is None else repr(_check_rewiring(model, rewiring)),
+    )
     _check_files(patience, validation, checkpoint)
+    if rewiring is not None:
+        getattr(model, rewiring.which).keep_pairs()  # in the weights of the best epoch too
     run = _Run(settings)
     source = _resume_from(resume, checkpoint)
     if source is not None:
@@ -207,14 +213,15 @@ def fit(
             start, epoch = time.perf_counter(), len(run.epochs) + 1
             bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
             model.train()
-            totals, norm = _train_epoch(model, dataset, optimizer, function, settings, epoch, bar.update)
+            task = Training(model, optimizer, function, charges, settings.clip)
+            totals, norm, charged = train_epoch(task, dataset, settings, rewiring, epoch, bar.update)
             held_out = (math.nan, math.nan)
             if validation is not None:
                 result = evaluate(model, validation, batch_size=batch_size, loss=loss)
                 held_out = (result.loss, result.accuracy)
                 _check_held_out(result.loss, epoch)
             seconds = time.perf_counter() - start
-            metrics = EpochMetrics(epoch, totals.loss, totals.accuracy, norm, *held_out, seconds)
+            metrics = EpochMetrics(epoch, totals.loss, totals.accuracy, norm, *held_out, seconds, charged)
             run.epochs.append(metrics)
             run.keep_if_best(metrics, model)
             bar.set_postfix(loss=f"{metrics.loss:.3f}", accuracy=f"{metrics.accuracy:.3f}")
@@ -228,52 +235,6 @@ def fit(
         best_epoch=run.best["epoch"] if run.best else None,
         stopped_early=len(run.epochs) < epochs,
     )
-
-
-def _train_epoch(
-    model: nn.Module,
-    dataset: TrialDataset,
-    optimizer: Optimizer,
-    loss: Loss,
-    settings: _Settings,
-    epoch: int,
-    done: Callable[[], Any],
-) -> tuple[Totals, float]:
-    """One pass over the data; returns the totals and the mean gradient norm."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    order = _generator(settings.seed, "order of trials", epoch, torch.device("cpu"))
-    noise = _generator(settings.seed, "noise of the network", epoch, parameters[0].device)
-    limit = math.inf if settings.clip is None else settings.clip
-    totals, norms = Totals(), []
-    loader = batches(model, dataset, settings.batch_size, shuffle=True, generator=order)
-    for number, (x, target, scored) in enumerate(loader, start=1):
-        readout = forward(_CALL, model, x, noise)
-        batch_loss = score(_CALL, loss, readout, target, scored)
-        _check_finite("loss", batch_loss, epoch, number)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(batch_loss)
-        norm = nn.utils.clip_grad_norm_(parameters, limit)
-        _check_finite("norm of the gradient", norm, epoch, number)
-        optimizer.step()
-        totals.add(batch_loss.item(), readout, target, scored)
-        norms.append(norm.item())
-        done()
-    return totals, sum(norms) / len(norms)
-
-
-def _generator(seed: int, purpose: str, epoch: int, device: torch.device) -> torch.Generator:
-    """A fresh generator for every epoch, so that a resume needs no saved state of one."""
-    number = stream(seed, "fit", purpose, str(epoch)).integers(2**63)
-    return torch.Generator(device).manual_seed(int(number))
-
-
-def _check_finite(what: str, value: Tensor, epoch: int, batch: int) -> None:
-    if not torch.isfinite(value):
-        raise FloatingPointError(
-            f"`fit(...)` stopped because the {what} became {value.item()} in epoch {epoch}, batch {batch}; "
-            "the model keeps the weights from before this batch. Look for NaN in the inputs, lower the "
-            "learning rate or `clip`, or start from a smaller spectral radius."
-        )
 
 
 def _check_held_out(loss: float, epoch: int) -> None:
@@ -290,7 +251,7 @@ def _optimizer(model: nn.Module, optimizer: Optimizer | None) -> Optimizer:
         parameters = [p for p in model.parameters() if p.requires_grad]
         if not parameters:
             raise ValueError(
-                f"`{_CALL}` needs something to learn; no parameter of the model requires a gradient. "
+                f"`{CALL}` needs something to learn; no parameter of the model requires a gradient. "
                 "Unfreeze one with `parameter.requires_grad_()`."
             )
         return torch.optim.Adam(parameters, lr=1e-3)
@@ -302,10 +263,20 @@ def _optimizer(model: nn.Module, optimizer: Optimizer | None) -> Optimizer:
     return optimizer
 
 
+def _check_rewiring(model: nn.Module, rewiring: Any) -> Rewiring:
+    if not isinstance(rewiring, Rewiring):
+        raise TypeError(
+            f"`fit(rewiring=...)` needs a graphrnn.nn.Rewiring or None; it got {type(rewiring).__name__}."
+        )
+    if not isinstance(model, CTRNN):
+        raise TypeError(f"`fit(rewiring=...)` needs a CTRNN; the model is a {type(model).__name__}.")
+    return rewiring
+
+
 def _settings(
     dataset: TrialDataset, batch_size: int, loss: str | Loss, clip: float | None, seed: Seed
-) -> _Settings:
-    return _Settings(
+) -> Settings:
+    return Settings(
         batch_size=_checks.count(f"fit(batch_size={batch_size!r})", "batch_size", batch_size),
         clip=None if clip is None else _checks.positive(f"fit(clip={clip!r})", "clip", clip),
         loss=loss if isinstance(loss, str) else getattr(loss, "__qualname__", type(loss).__qualname__),
@@ -352,7 +323,7 @@ def _resume(run: _Run, source: Path, model: nn.Module, optimizer: Optimizer) -> 
             "Put it into the model with `load_checkpoint` and train from there."
         )
     for name, here in asdict(run.settings).items():
-        there = extra["settings"][name]
+        there = extra["settings"].get(name, "")  # a run from before there were such
         if there != here:
             raise ValueError(
                 f"`{call}` continues a run with {name}={there!r}; this call has {name}={here!r}. Use the "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, NamedTuple
+from functools import cache
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from graphrnn.kernels.activations import ACTIVATIONS
-from graphrnn.kernels.contract import Gradients, Outputs, Saved
+from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.native import library as native
+from graphrnn.kernels.native.layout import layout
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["NativeBackend"]
@@ -36,158 +36,134 @@ class NativeBackend:
         return native.missing()
 
     def explain(self, pattern: Pattern) -> str:
-        blocks = _blocks(pattern.crow, pattern.col, pattern.shape[1])
-        dense = 0 if blocks is None else 1 - len(blocks.rest_col) / pattern.n_synapses
+        found = layout(pattern.crow, pattern.col, pattern.shape[1], SHARED)
+        dense = found.in_blocks / max(pattern.n_synapses, 1)
         return (
             f"density {pattern.density:.3g}: {dense:.0%} of the synapses in dense blocks, the others sparse"
         )
 
-    def forward(
-        self,
-        values: Tensor,
-        pattern: Pattern,
-        drive: Tensor,
-        alpha: Tensor,
-        v0: Tensor,
-        r0: Tensor,
-        rate_noise: Tensor | None,
-        activation: str,
-        save_states: bool,
-    ) -> Outputs:
-        rates = torch.empty(drive.shape, dtype=drive.dtype)
-        outputs = Outputs(rates, torch.empty_like(rates) if save_states else None, rates.new_empty(v0.shape))
-        call = _Arguments(pattern, rates, activation)
-        call.take(values=values, drive=drive, alpha=alpha, v0=v0, r0=r0, noise=rate_noise)
-        call.take(**outputs._asdict())
+    def forward(self, problem: Problem, save_states: bool) -> Outputs:
+        n, batch = problem.v0.shape
+        rates = problem.v0.new_empty(problem.steps, n, batch)
+        readout = problem.readout
+        outputs = Outputs(
+            rates,
+            torch.empty_like(rates) if save_states else None,
+            rates.new_empty(n, batch),
+            None if readout is None else rates.new_empty(len(rates), readout.pattern.shape[0], batch),
+        )
+        call = _Arguments(problem, rates)
+        for name, matrix, shape in _layers(problem):
+            call.layer(name, matrix, shape, plain=True, transposed=False)
+        call.take(x=problem.x, drive=problem.drive, noise=problem.rate_noise, **outputs._asdict())
         call.run("graphrnn_forward")
         return outputs
 
     def backward(
-        self,
-        saved: Saved,
-        grad_rates: Tensor | None,
-        grad_v_last: Tensor | None,
-        rate_noise: bool,
-        activation: str,
-        need_values: bool,
-        need_alpha: bool,
+        self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        rates = saved.rates.contiguous()
-        gradients = Gradients(
-            values=rates.new_zeros(saved.values.shape) if need_values else None,
-            drive=torch.empty_like(rates),
-            alpha=rates.new_empty(saved.alpha.shape) if need_alpha else None,
-            v0=rates.new_empty(saved.v0.shape),
-            r0=rates.new_empty(saved.r0.shape),
+        rates = rates.contiguous()
+        leaves = (
+            problem.hidden.values,
+            *(None if matrix is None else matrix.values for matrix in (problem.input, problem.readout)),
+            problem.x,
+            problem.bias,
+            rates,
+            problem.alpha,
+            problem.v0,
+            problem.r0,
         )
-        call = _Arguments(saved.pattern, rates, activation)
-        call.take(values=saved.values, alpha=saved.alpha, v0=saved.v0, r0=saved.r0)
-        call.take(rates=rates, states=saved.states, grad_rates=grad_rates, grad_v_last=grad_v_last)
-        call.take(**{f"grad_{name}": tensor for name, tensor in gradients._asdict().items()})
-        call.fields.noisy = rate_noise
+        gradients = Gradients(
+            *(
+                rates.new_empty(leaf.shape) if needed and leaf is not None else None
+                for leaf, needed in zip(leaves, wanted, strict=True)
+            )
+        )
+        call = _Arguments(problem, rates)
+        call.take(x=problem.x, rates=rates, states=states)
+        call.take(**{f"grad_{name}": tensor for name, tensor in grads._asdict().items()})
+        call.take(
+            **{f"grad_{name}": tensor for name, tensor in gradients._asdict().items() if "values" not in name}
+        )
+        sums = (wanted.values, wanted.input_values, False)  # those of the readout run over its transpose
+        returns = (True, wanted.x, True)
+        for (name, matrix, shape), gradient, plain, back in zip(
+            _layers(problem), gradients[:3], sums, returns, strict=True
+        ):
+            call.layer(name, matrix, shape, plain, back)
+            getattr(call.fields, name).grad_values = call.pointer(gradient)
+        call.fields.noisy = problem.rate_noise is not None
         call.run("graphrnn_backward")
         return gradients
+
+
+def _layers(problem: Problem) -> tuple[tuple[str, Matrix | None, tuple[int, int]], ...]:
+    """The matrices by their names in the library, with the shape that stands for one that is not there."""
+    n = len(problem.alpha)
+    return (
+        ("hidden", problem.hidden, (n, n)),
+        ("input", problem.input, (n, 0)),
+        ("readout", problem.readout, (0, n)),
+    )
 
 
 class _Arguments:
     """One call of the library, which keeps the tensors alive that it points to."""
 
-    def __init__(self, pattern: Pattern, rates: Tensor, activation: str) -> None:
+    def __init__(self, problem: Problem, rates: Tensor) -> None:
         self.kept: list[Tensor] = []
         self.fields = fields = native.Call()
         fields.steps, fields.neurons, fields.batch = rates.shape
         fields.is_double = rates.dtype == torch.float64
-        fields.activation = list(ACTIVATIONS).index(activation)
+        fields.activation = list(ACTIVATIONS).index(problem.activation)
         fields.threads = torch.get_num_threads()
         fields.isa = ISA
         fields.cache_bytes, fields.tile_bytes, fields.team = CACHE_BYTES, TILE_BYTES, TEAM
-        n_post, n_pre = pattern.shape
-        fields.forward = self._matrix(pattern.crow, pattern.col, n_pre)
-        fields.transposed = self._matrix(pattern.t_crow, pattern.t_col, n_post)
-        fields.permutation = self._pointer(pattern.perm)
-        api = ctypes.pythonapi
-        for name, function in (
-            ("release", api.PyEval_SaveThread),
-            ("acquire", api.PyEval_RestoreThread),
-            ("interrupted", api.PyErr_CheckSignals),
-        ):
-            setattr(fields, name, ctypes.cast(function, ctypes.c_void_p).value)
+        self.take(bias=problem.bias, alpha=problem.alpha, v0=problem.v0, r0=problem.r0)
+        fields.release, fields.acquire, fields.interrupted = _interpreter()
 
     def take(self, **tensors: Tensor | None) -> None:
         """Points fields of the call to tensors."""
         for name, tensor in tensors.items():
-            setattr(self.fields, name, self._pointer(tensor))
+            setattr(self.fields, name, self.pointer(tensor))
 
     def run(self, name: str) -> None:
         """Calls a function of the library."""
         native.call(name, ctypes.byref(self.fields))
 
-    def _pointer(self, tensor: Tensor | None) -> int | None:
+    def pointer(self, tensor: Tensor | None) -> int | None:
+        """The address of a tensor, which is kept alive, and made contiguous where it is not."""
         if tensor is None:
             return None
         self.kept.append(tensor.contiguous())
         return self.kept[-1].data_ptr()
 
-    def _matrix(self, start: Tensor, col: Tensor, n_cols: int) -> native.Pattern:
-        matrix = native.Pattern(n_rows=len(start) - 1, n_cols=n_cols, n_synapses=len(col))
-        blocks = _blocks(start, col, n_cols)
-        if blocks is None:
-            matrix.rest_start, matrix.rest_col = self._pointer(start), self._pointer(col)
-        else:
-            for name, tensor in blocks._asdict().items():
-                setattr(matrix, name, self._pointer(tensor))
-        return matrix
+    def layer(
+        self, name: str, matrix: Matrix | None, shape: tuple[int, int], plain: bool, transposed: bool
+    ) -> None:
+        """Points a layer of the call to a matrix, its transpose or both, whichever is needed."""
+        to = getattr(self.fields, name)
+        if matrix is None:
+            to.matrix.n_rows, to.matrix.n_cols = to.transposed.n_cols, to.transposed.n_rows = shape
+            return
+        crow, col, t_crow, t_col, perm = matrix.pattern
+        to.values = self.pointer(matrix.values)
+        if plain:
+            to.matrix = self._pattern(crow, col, len(t_crow) - 1)
+        if transposed:
+            to.transposed = self._pattern(t_crow, t_col, len(crow) - 1)
+            to.permutation = self.pointer(perm)
+        to.matrix.n_rows, to.matrix.n_cols = len(crow) - 1, len(t_crow) - 1
+
+    def _pattern(self, start: Tensor, col: Tensor, n_cols: int) -> native.Pattern:
+        found = layout(start, col, n_cols, SHARED)
+        self.kept.extend(found.tensors)
+        return found.fields
 
 
-class _Blocks(NamedTuple):
-    block_start: Tensor
-    block_col: Tensor
-    block_source: Tensor
-    rest_start: Tensor
-    rest_col: Tensor
-    rest_source: Tensor
-
-
-# What was found in a pattern, as long as its tensors live and stay as they are.
-_found: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-
-
-def _blocks(start: Tensor, col: Tensor, n_cols: int) -> _Blocks | None:
-    """The blocks of a pattern; None where too few rows share columns for any to pay."""
-    # Changed in place is another pattern. Tensors of inference mode do not count their changes.
-    version = None if col.is_inference() or start.is_inference() else (start._version, col._version)
-    known: tuple[Any, int, _Blocks | None] | None = _found.get(col)  # type: ignore[no-untyped-call]
-    if known is not None and version is not None and known[:2] == (version, start.data_ptr()):
-        return known[2]
-    blocks = _find_blocks(start.contiguous(), col.contiguous(), n_cols)
-    if version is not None:
-        _found[col] = (version, start.data_ptr(), blocks)
-    return blocks
-
-
-def _find_blocks(start: Tensor, col: Tensor, n_cols: int) -> _Blocks | None:
-    n_rows = len(start) - 1
-    where = (
-        ctypes.c_int64(n_rows),
-        ctypes.c_int64(n_cols),
-        ctypes.c_void_p(start.data_ptr()),
-        ctypes.c_void_p(col.data_ptr()),
-        SHARED,
-    )
-    n_blocks, n_rest = ctypes.c_int64(), ctypes.c_int64()
-    native.call("graphrnn_count_blocks", *where, ctypes.byref(n_blocks), ctypes.byref(n_rest))
-    if len(col) - n_rest.value < 0.05 * len(col) or n_blocks.value == 0:
-        return None
-    n_groups = -(-n_rows // native.GROUP)
-    sizes = (
-        n_groups + 1,
-        n_blocks.value,
-        n_blocks.value * native.GROUP,
-        n_rows + 1,
-        n_rest.value,
-        n_rest.value,
-    )
-    blocks = _Blocks(*(torch.empty(size, dtype=torch.int32) for size in sizes))
-    pointers = (ctypes.c_void_p(tensor.data_ptr()) for tensor in blocks)
-    native.call("graphrnn_find_blocks", *where, *pointers)
-    return blocks
+@cache
+def _interpreter() -> tuple[int | None, ...]:
+    """Where the interpreter gives its lock back, takes it again, and looks for signals."""
+    api = ctypes.pythonapi
+    functions = (api.PyEval_SaveThread, api.PyEval_RestoreThread, api.PyErr_CheckSignals)
+    return tuple(ctypes.cast(function, ctypes.c_void_p).value for function in functions)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["GROUP", "Call", "Pattern", "call", "library", "missing"]
+__all__ = ["GROUP", "Call", "Layer", "Pattern", "call", "library", "missing"]
 
 int32, int64, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 GROUP = 8  # rows of a matrix that are multiplied together
@@ -26,6 +26,16 @@ class Pattern(ctypes.Structure):
     ]
 
 
+class Layer(ctypes.Structure):
+    """One sparse matrix, its transpose, and the gradient of its values."""
+
+    _fields_ = [
+        ("matrix", Pattern),
+        ("transposed", Pattern),
+        *((name, pointer) for name in ("permutation", "values", "grad_values")),
+    ]
+
+
 class Call(ctypes.Structure):
     """One forward or backward pass; the same fields in the same order as in `src/api.hpp`."""
 
@@ -36,13 +46,14 @@ class Call(ctypes.Structure):
             for name in ("is_double", "activation", "threads", "isa", "tile_bytes", "team", "noisy")
         ),
         ("cache_bytes", int64),
-        ("forward", Pattern),
-        ("transposed", Pattern),
-        ("permutation", pointer),
-        *((name, pointer) for name in ("values", "drive", "alpha", "v0", "r0", "noise")),
-        *((name, pointer) for name in ("rates", "states", "v_last")),
-        *((name, pointer) for name in ("grad_rates", "grad_v_last")),
-        *((name, pointer) for name in ("grad_values", "grad_drive", "grad_alpha", "grad_v0", "grad_r0")),
+        *((name, Layer) for name in ("hidden", "input", "readout")),
+        *((name, pointer) for name in ("x", "bias", "drive", "alpha", "v0", "r0", "noise")),
+        *((name, pointer) for name in ("rates", "states", "v_last", "output")),
+        *((name, pointer) for name in ("grad_rates", "grad_output", "grad_r_last", "grad_v_last")),
+        *(
+            (name, pointer)
+            for name in ("grad_x", "grad_bias", "grad_drive", "grad_alpha", "grad_v0", "grad_r0")
+        ),
         *((name, pointer) for name in ("release", "acquire", "interrupted")),
     ]
 

@@ -15,18 +15,25 @@ struct Pattern {
     const std::int32_t *rest_start, *rest_col, *rest_source;     // (row + 1), (rest), (rest)
 };
 
+// One sparse matrix, its transpose, and the gradient of its values.
+struct Layer {
+    Pattern matrix, transposed;
+    const std::int32_t* permutation;  // of the values of the transposed matrix
+    const void* values;
+    void* grad_values;
+};
+
 // Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there".
 struct Call {
     std::int64_t steps, neurons, batch;
     std::int32_t is_double, activation, threads;
     std::int32_t isa, tile_bytes, team, noisy;  // isa -1, tile_bytes 0: to be chosen here
     std::int64_t cache_bytes;  // of one core's own cache; 0 to ask the machine
-    Pattern forward, transposed;
-    const std::int32_t* permutation;  // of the values of the transposed matrix
-    const void *values, *drive, *alpha, *v0, *r0, *noise;
-    void *rates, *states, *v_last;  // outputs of forward, inputs of backward
-    const void *grad_rates, *grad_v_last;
-    void *grad_values, *grad_drive, *grad_alpha, *grad_v0, *grad_r0;
+    Layer hidden, input, readout;
+    const void *x, *bias, *drive, *alpha, *v0, *r0, *noise;
+    void *rates, *states, *v_last, *output;  // outputs of forward; rates and states are inputs of backward
+    const void *grad_rates, *grad_output, *grad_r_last, *grad_v_last;
+    void *grad_x, *grad_bias, *grad_drive, *grad_alpha, *grad_v0, *grad_r0;
     // The interpreter's own functions, so that this library needs no Python headers and is one for
     // all versions: PyEval_SaveThread, PyEval_RestoreThread, PyErr_CheckSignals.
     void* (*release)();

@@ -1,179 +1,218 @@
 // Forward and backward of one instruction set; compiled once for each.
 #include <new>
 
+#include "ordered.hpp"
 #include "schedule.hpp"
 #include "sequence.hpp"
-#include "values.hpp"
 
 namespace graphrnn::GRAPHRNN_ISA {
 namespace {
 
-index aligned(index bytes) { return (bytes + 127) / 64 * 64; }
+// The tiles of a pass, their workspace, and which thread has which of them.
+template <class Tile>
+class Tiles {
+   public:
+    using T = typename Tile::scalar;
 
-// A lambda on all threads of the call.
-template <class Body>
-void on_threads(Control& control, int threads, Body& body) {
-    control.parallel(threads, [](void* data, int member, int size) { (*static_cast<Body*>(data))(member, size); }, &body);
-}
-
-// The matrix with its values in the order of a pattern; copies them only where they have to move.
-template <class T>
-struct Ordered {
-    Matrix<T> matrix;
-    Buffer blocks, rest;
-
-    Ordered(const Call& call, Control& control, const Pattern& p, const std::int32_t* permutation) {
-        const index groups = (p.n_rows + GROUP - 1) / GROUP;
-        const index n_blocks = p.block_start ? p.block_start[groups] : 0, n_rest = p.rest_start[p.n_rows];
-        const T* values = static_cast<const T*>(call.values);
-        const auto value = [=](index k) { return values[permutation ? permutation[k] : k]; };
-        const bool moved = permutation || p.rest_source;
-        if (n_blocks) blocks = Buffer(n_blocks * GROUP * sizeof(T));
-        if (moved) rest = Buffer(n_rest * sizeof(T));
-        T *to_blocks = blocks.as<T>(), *to_rest = rest.as<T>();
-        auto body = [&](int member, int size) {
-            for (index k = n_blocks * GROUP * member / size; k < n_blocks * GROUP * (member + 1) / size; ++k)
-                to_blocks[k] = p.block_source[k] < 0 ? T(0) : value(p.block_source[k]);
-            if (moved)
-                for (index k = n_rest * member / size, end = n_rest * (member + 1) / size; k < end; ++k) {
-                    if (k + 64 < end && permutation)
-                        __builtin_prefetch(values + permutation[p.rest_source ? p.rest_source[k + 64] : k + 64]);
-                    to_rest[k] = value(p.rest_source ? p.rest_source[k] : k);
-                }
-        };
-        on_threads(control, p.n_synapses < 50000 ? 1 : call.threads, body);
-        matrix = Matrix<T>{p.n_rows,     groups,     n_rest, n_blocks ? p.block_start : nullptr, p.block_col, to_blocks,
-                           p.rest_start, p.rest_col, moved ? to_rest : values};
+    Tiles(const Call& call, Control& control, const Matrices<T>& m, const Schedule& plan, index outer_rows, index workspaces, bool sums_alpha)
+        : call_(call), control_(control), m_(m), plan_(plan), tile_bytes_(aligned(call.neurons * Tile::WIDTH * sizeof(T))),
+          outer_bytes_(aligned(outer_rows * Tile::WIDTH * sizeof(T))), workspaces_(workspaces), memory_(workspaces * 3 * tile_bytes_),
+          outer_(plan.threads * outer_bytes_), alpha_(sums_alpha ? plan.tiles * tile_bytes_ : 0), barriers_(plan.tiles * sizeof(Barrier)) {
+        for (index tile = 0; tile < plan.tiles; ++tile) (new (barriers_.template as<Barrier>() + tile) Barrier)->expect(plan.team);
     }
+
+    // Calls f(sequence, share) for each tile of one thread, or for this thread's share of its team's tile.
+    template <class F>
+    void each(int member, int size, F f) const {
+        const bool team = plan_.team > 1 && size == plan_.threads;
+        if (plan_.team > 1 && !team && member > 0) return;  // fewer threads than asked for: one takes all
+        const index first = team ? member / plan_.team : member, by = team ? plan_.tiles : plan_.team > 1 ? 1 : size;
+        const Sequence<Tile> sequence{call_, control_, m_};
+        for (index tile = first; tile < plan_.tiles && !control_.stopped(member); tile += by) f(sequence, share(tile, member, team));
+    }
+
+    void finish_alpha() const {
+        T* grad_alpha = static_cast<T*>(call_.grad_alpha);
+        for (index i = 0; i < call_.neurons; ++i) {
+            T total = 0;
+            for (index tile = 0; tile < plan_.tiles; ++tile)
+                total += reinterpret_cast<const T*>(alpha_.template as<char>() + tile * tile_bytes_)[i * Tile::WIDTH];
+            grad_alpha[i] = total / static_cast<const T*>(call_.alpha)[i];
+        }
+    }
+
+   private:
+    Share<T> share(index tile, int member, bool team) const {
+        const index workspace = workspaces_ == plan_.tiles ? tile : member, start = tile * Tile::WIDTH, left = call_.batch - start;
+        Share<T> s{};
+        s.start = start, s.width = left < Tile::WIDTH ? left : Tile::WIDTH;
+        s.part = team ? member % plan_.team : 0, s.team = team ? plan_.team : 1, s.member = member;
+        s.first_group = 0, s.last_group = m_.hidden.n_groups;
+        if (team) divide(m_.hidden.n_groups, s.part, plan_.team, [&](index g) { return m_.hidden.work(g); }, s.first_group, s.last_group);
+        char* at = memory_.template as<char>() + workspace * 3 * tile_bytes_;
+        s.tiles[0] = reinterpret_cast<T*>(at), s.tiles[1] = reinterpret_cast<T*>(at + tile_bytes_);
+        s.carried = reinterpret_cast<T*>(at + 2 * tile_bytes_);
+        s.alpha = call_.grad_alpha ? reinterpret_cast<T*>(alpha_.template as<char>() + tile * tile_bytes_) : nullptr;
+        s.outer = reinterpret_cast<T*>(outer_.template as<char>() + member * outer_bytes_);
+        s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
+        s.outgrown = call_.neurons * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
+        return s;
+    }
+
+    const Call& call_;
+    Control& control_;
+    const Matrices<T>& m_;
+    const Schedule& plan_;
+    index tile_bytes_, outer_bytes_, workspaces_;
+    Buffer memory_, outer_, alpha_, barriers_;
 };
 
-template <class Tile, bool Backward>
-void run_tiles(const Call& call, Control& control, const Matrix<typename Tile::scalar>& m, const Schedule& plan) {
-    using T = typename Tile::scalar;
-    const index tile_bytes = aligned(m.n_rows * Tile::WIDTH * sizeof(T));
-    const bool sums_alpha = Backward && call.grad_alpha;
-    // Threads without a team use one workspace for all their tiles; sums of alpha outlive a tile.
-    const index workspaces = plan.threads < plan.tiles ? plan.threads : plan.tiles;
-    Buffer memory(workspaces * 3 * tile_bytes), alpha(sums_alpha ? plan.tiles * tile_bytes : 0);
-    Buffer barriers(plan.tiles * sizeof(Barrier));
-    for (index tile = 0; tile < plan.tiles; ++tile) (new (barriers.as<Barrier>() + tile) Barrier)->expect(plan.team);
-    const bool outgrown = m.n_rows * index(Tile::WIDTH * sizeof(T)) > call.cache_bytes;
-
+template <class Tile>
+void run_forward(const Call& call, Control& control, const Matrices<typename Tile::scalar>& m, const Schedule& plan) {
+    const index workspaces = plan.team > 1 || plan.tiles < plan.threads ? plan.tiles : plan.threads;
+    const Tiles<Tile> tiles(call, control, m, plan, call.input.matrix.n_cols, workspaces, false);
     auto body = [&](int member, int size) {
-        const bool team = plan.team > 1 && size == plan.threads;
-        const int part = team ? member % plan.team : 0, workspace = team ? member / plan.team : member;
-        if (workspace >= workspaces) return;
-        index first = 0, last = m.n_groups;
-        if (team) divide(m.n_groups, part, plan.team, [&](index g) { return m.work(g); }, first, last);
-        for (index tile = workspace; tile < plan.tiles && !control.stopped(member); tile += team ? plan.tiles : size) {
-            char* at = memory.as<char>() + workspace * 3 * tile_bytes;
-            const index start = tile * Tile::WIDTH, left = call.batch - start;
-            const Share<T> share{start,
-                                 left < Tile::WIDTH ? left : Tile::WIDTH,
-                                 first,
-                                 last,
-                                 reinterpret_cast<T*>(at),
-                                 reinterpret_cast<T*>(at + tile_bytes),
-                                 reinterpret_cast<T*>(at + 2 * tile_bytes),
-                                 sums_alpha ? reinterpret_cast<T*>(alpha.as<char>() + tile * tile_bytes) : nullptr,
-                                 team ? barriers.as<Barrier>() + tile : nullptr,
-                                 member,
-                                 outgrown};
-            if constexpr (Backward)
-                Sequence<Tile>::backward(call, control, m, share);
-            else
-                Sequence<Tile>::forward(call, control, m, share);
-        }
+        tiles.each(member, size, [](const auto& sequence, const auto& share) { sequence.forward(share); });
     };
     on_threads(control, plan.threads, body);
-    if (sums_alpha) {
-        T* grad_alpha = static_cast<T*>(call.grad_alpha);
-        for (index i = 0; i < m.n_rows; ++i) {
-            T total = 0;
-            for (index tile = 0; tile < plan.tiles; ++tile)
-                total += reinterpret_cast<const T*>(alpha.as<char>() + tile * tile_bytes)[i * Tile::WIDTH];
-            grad_alpha[i] = total / static_cast<const T*>(call.alpha)[i];
-        }
-    }
 }
 
-template <class T, bool Backward, int Bytes = WIDEST>
-void run_tiles_of(int bytes, const Call& call, Control& control, const Matrix<T>& m, const Schedule& plan) {
+// Room for the panels of all tiles, or of each thread's own tile.
+template <class T>
+class PanelMemory {
+   public:
+    PanelMemory(const Call& call, index steps, index step, int copies) {
+        if (!Gradients<T>::wanted(call)) return;
+        constexpr index LANES = ValueGradient<T>::LANES;
+        panels_.step = step;
+        panels_.delta_row = (steps * step + LANES - 1) / LANES * LANES;
+        panels_.rate_row = (step + panels_.delta_row + LANES - 1) / LANES * LANES;
+        const index neurons = (call.neurons + GROUP - 1) / GROUP * GROUP;
+        const bool rates = call.hidden.grad_values || call.readout.grad_values;
+        const index inputs = call.input.grad_values ? call.input.matrix.n_cols : 0;
+        const index outputs = call.readout.grad_values && call.grad_output ? call.readout.matrix.n_rows : 0;
+        sizes_[0] = neurons * panels_.delta_row, sizes_[1] = rates ? neurons * panels_.rate_row : 0;
+        sizes_[2] = inputs * panels_.delta_row, sizes_[3] = outputs * panels_.delta_row;
+        for (const index size : sizes_) bytes_ += aligned(size * sizeof(T));
+        memory_ = Buffer(copies * bytes_);
+        for (int copy = 0; copy < copies; ++copy) clear(copy);
+    }
+    Panels<T> panels(int copy) const {
+        Panels<T> p = panels_;
+        T** const to[] = {&p.deltas, &p.rates, &p.x, &p.grad_output};
+        char* at = memory_.template as<char>() + copy * bytes_;
+        for (int k = 0; k < 4; ++k) {
+            *to[k] = sizes_[k] ? reinterpret_cast<T*>(at) : nullptr;
+            at += aligned(sizes_[k] * sizeof(T));
+        }
+        return p;
+    }
+    void clear(int copy) const { std::memset(memory_.template as<char>() + copy * bytes_, 0, bytes_); }
+
+   private:
+    Panels<T> panels_{};
+    index sizes_[4] = {}, bytes_ = 0;
+    Buffer memory_;
+};
+
+// Each thread takes its tiles back through time and sums up the gradient of the values on the way, some
+// steps at a time, while what it needs for that still lies in its own cache.
+template <class Tile>
+void run_backward_alone(const Call& call, Control& control, const Matrices<typename Tile::scalar>& m, const Schedule& plan, const Chunks& chunks) {
+    using T = typename Tile::scalar;
+    const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.threads, call.grad_alpha);
+    const Gradients<T> gradients(call, plan.threads, plan.threads);
+    const PanelMemory<T> memory(call, chunks.steps, Tile::WIDTH, plan.threads);
+    auto body = [&](int member, int size) {
+        tiles.each(member, size, [&](const auto& sequence, Share<T> share) {
+            // A shorter chunk to start with and a narrower tile find zeros where they write nothing.
+            if (Gradients<T>::wanted(call) && (call.steps % chunks.steps || share.width < Tile::WIDTH)) memory.clear(member);
+            share.panels = memory.panels(member);
+            sequence.start_backward(share);
+            chunks.each(call.steps, [&](index first, index until) {
+                sequence.backward(share, first, until);
+                if (Gradients<T>::wanted(call) && !control.stopped(member))
+                    gradients.add(share.panels, 0, m.hidden.n_groups, chunks.columns, false, control, member, member);
+            });
+            sequence.end_backward(share);
+        });
+    };
+    on_threads(control, plan.threads, body);
+    gradients.finish(control);
+    if (call.grad_alpha) tiles.finish_alpha();
+}
+
+// All tiles go back some steps, then all threads sum up the gradient of the values, each for its neurons.
+template <class Tile>
+void run_backward_together(const Call& call, Control& control, const Matrices<typename Tile::scalar>& m, const Schedule& plan,
+                           const Chunks& chunks) {
+    using T = typename Tile::scalar;
+    const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.tiles, call.grad_alpha);
+    const Gradients<T> gradients(call, 1, call.threads);
+    const PanelMemory<T> memory(call, chunks.steps, plan.tiles * Tile::WIDTH, 1);
+    chunks.each(call.steps, [&](index first, index until) {
+        auto sequence_part = [&](int member, int size) {
+            tiles.each(member, size, [&](const auto& sequence, Share<T> share) {
+                share.panels = memory.panels(0);
+                share.column = share.start;
+                if (until == call.steps) sequence.start_backward(share);
+                sequence.backward(share, first, until);
+                if (first == 0) sequence.end_backward(share);
+            });
+        };
+        auto values_part = [&](int member, int size) {
+            index from, to;
+            divide(m.hidden.n_groups, member, size, [&](index g) { return gradients.work(g); }, from, to);
+            gradients.add(memory.panels(0), from, to, chunks.columns, chunks.outgrown, control, 0, member);
+        };
+        if (!control.was_stopped()) on_threads(control, plan.threads, sequence_part);
+        if (Gradients<T>::wanted(call) && !control.was_stopped()) on_threads(control, chunks.threads, values_part);
+    });
+    gradients.finish(control);
+    if (call.grad_alpha) tiles.finish_alpha();
+}
+
+template <class T, class Run, int Bytes = WIDEST>
+void with_tile(int bytes, Run run) {
     constexpr int REGISTER = Bytes < BYTES ? Bytes : BYTES;
     if (bytes == Bytes)
-        run_tiles<Tile<T, REGISTER, Bytes / REGISTER>, Backward>(call, control, m, plan);
+        run(Tile<T, REGISTER, Bytes / REGISTER>{});
     else if constexpr (Bytes > NARROWEST)
-        run_tiles_of<T, Backward, Bytes / 2>(bytes, call, control, m, plan);
-}
-
-template <class T, bool Backward>
-void run_sequence(const Call& call, Control& control, const Pattern& pattern, const std::int32_t* permutation) {
-    const Ordered<T> ordered(call, control, pattern, permutation);
-    const Matrix<T>& m = ordered.matrix;
-    double work = 0;
-    for (index g = 0; g < m.n_groups; ++g) work += double(m.work(g));
-    const Schedule plan = schedule(call, call.batch * index(sizeof(T)), work);
-    run_tiles_of<T, Backward>(plan.bytes, call, control, m, plan);
+        with_tile<T, Run, Bytes / 2>(bytes, run);
 }
 
 template <class T>
-void run_values(const Call& call, Control& control) {
-    using G = ValueGradient<T>;
-    const Pattern& p = call.forward;
-    const index groups = (p.n_rows + GROUP - 1) / GROUP;
-    const bool small = double(p.n_synapses) * double(call.steps) * double(call.batch) < 1e5;
-    const int threads = small || groups < call.threads ? 1 : call.threads;
-    const Extent extent = G::chosen_extent(call);
-    const index row = extent.length * BYTES, rows = aligned(GROUP * row), panel = aligned(extent.columns * row);
-    const index panels = extent.shared ? 1 : threads, row_at = aligned(p.n_rows * 4), block_at = aligned(groups * 4);
-    Buffer memory(panels * panel + threads * rows + row_at + block_at);
-    char *own_rows = memory.as<char>() + panels * panel, *cursors = own_rows + threads * rows;
-    const auto worker = [&](int member) {
-        return G{call, control, p, extent, member,
-                 reinterpret_cast<T*>(memory.as<char>() + (extent.shared ? 0 : member) * panel),
-                 reinterpret_cast<T*>(own_rows + member * rows),
-                 reinterpret_cast<std::int32_t*>(cursors), reinterpret_cast<std::int32_t*>(cursors + row_at)};
-    };
-    const index slots = G::slots(call);
-    index from = 0;
-    auto fill = [&](int member, int size) {
-        worker(member).fill(from, p.n_cols * member / size, p.n_cols * (member + 1) / size, 0);
-    };
-    auto sum = [&](int member, int size) {
-        index first, last;
-        divide(groups, member, size, [&](index g) {
-            const index begin = g * GROUP, end = begin + GROUP < p.n_rows ? begin + GROUP : p.n_rows;
-            return p.rest_start[end] - p.rest_start[begin] + (p.block_start ? 3 * (p.block_start[g + 1] - p.block_start[g]) : 0) + GROUP;
-        }, first, last);
-        std::memset(own_rows + member * rows, 0, rows);
-        worker(member).run(first, last, from, extent.shared ? from + extent.length : slots);
-    };
-    if (!extent.shared) return on_threads(control, threads, sum);
-    for (; from < slots && !control.was_stopped(); from += extent.length) {
-        on_threads(control, threads, fill);
-        on_threads(control, threads, sum);
-    }
+void forward_of(const Call& call, Control& control) {
+    on_large_pages(call.rates, call.steps * call.neurons * call.batch * index(sizeof(T)));
+    const Ordered<T> hidden(call, control, call.hidden, false), input(call, control, call.input, false);
+    const Ordered<T> readout(call, control, call.readout, false);
+    const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
+    const Schedule plan = schedule(call, call.batch * index(sizeof(T)), m);
+    with_tile<T>(plan.bytes, [&](auto tile) { run_forward<decltype(tile)>(call, control, m, plan); });
 }
 
 template <class T>
-void run_backward(const Call& call, Control& control) {
-    run_sequence<T, true>(call, control, call.transposed, call.permutation);
-    if (call.grad_values && !control.was_stopped()) run_values<T>(call, control);
+void backward_of(const Call& call, Control& control) {
+    const Ordered<T> hidden(call, control, call.hidden, true), readout(call, control, call.readout, true);
+    const Ordered<T> input(call, control, call.input, true);  // read for the gradient of x alone
+    const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
+    const Schedule plan = schedule(call, call.batch * index(sizeof(T)), m);
+    const Chunks chunks = Gradients<T>::wanted(call) ? chunks_of<T>(call, plan) : Chunks{call.steps, call.neurons, 1, plan.team == 1, false};
+    with_tile<T>(plan.bytes, [&](auto tile) {
+        if (chunks.alone)
+            run_backward_alone<decltype(tile)>(call, control, m, plan, chunks);
+        else
+            run_backward_together<decltype(tile)>(call, control, m, plan, chunks);
+    });
 }
 
 Status forward(const Call& call, Control& control) {
-    if (call.is_double)
-        run_sequence<double, false>(call, control, call.forward, nullptr);
-    else
-        run_sequence<float, false>(call, control, call.forward, nullptr);
+    call.is_double ? forward_of<double>(call, control) : forward_of<float>(call, control);
     return control.was_stopped() ? INTERRUPTED : DONE;
 }
 
 Status backward(const Call& call, Control& control) {
-    if (call.is_double)
-        run_backward<double>(call, control);
-    else
-        run_backward<float>(call, control);
+    call.is_double ? backward_of<double>(call, control) : backward_of<float>(call, control);
     return control.was_stopped() ? INTERRUPTED : DONE;
 }
 

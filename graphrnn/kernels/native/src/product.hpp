@@ -14,6 +14,8 @@ struct Matrix {
     const std::int32_t *rest_start, *rest_col;
     const T* rest_values;
 
+    bool empty() const { return n_rest == 0 && !block_start; }
+    int rows(index group) const { return n_rows - group * GROUP < GROUP ? int(n_rows - group * GROUP) : GROUP; }
     index work(index group) const {  // what a group costs, roughly
         const index first = group * GROUP, last = first + GROUP < n_rows ? first + GROUP : n_rows;
         const index blocks = block_start ? block_start[group + 1] - block_start[group] : 0;
@@ -96,7 +98,7 @@ struct Tile {
 #pragma GCC unroll 8
             for (int q = 0; q < ROWS; ++q)
 #pragma GCC unroll 4
-                for (int v = 0; v < V; ++v) out[from + q][v] = sum[q][v];
+                for (int v = 0; v < V; ++v) out[from + q][v] += sum[q][v];
         }
     }
 
@@ -107,11 +109,12 @@ struct Tile {
             for (int v = 0; v < V; ++v) out[q][v] = S::zero();
     }
 
-    // Rows group * GROUP and following of W r.
-    static INLINE void product(const Matrix<T>& m, index group, int rows, bool outgrown, const T* r, vec (*out)[V]) {
-        clear(out);
+    // Adds rows group * GROUP and following of W r.
+    static INLINE void add_product(const Matrix<T>& m, index group, bool outgrown, const T* r, vec (*out)[V]) {
+        if (m.empty()) return;
         if (m.block_start) blocks(m, group, r, out);
         const index first = group * GROUP;
+        const int rows = m.rows(group);
         if (outgrown)
             for (int q = 0; q < rows; ++q) row<true>(m, first + q, r, out[q]);
         else

@@ -1,7 +1,7 @@
 // How wide the tiles of the batch are and which thread works on what.
 #pragma once
 #include "api.hpp"
-#include "product.hpp"
+#include "sequence.hpp"
 
 namespace graphrnn::GRAPHRNN_ISA {
 
@@ -14,15 +14,22 @@ struct Schedule {
 };
 
 // Rough cost of one step of one tile per unit of work, in nanoseconds: reading the synapse, then
-// gathering and adding up its row of rates, which costs more once the rates outgrow the cache.
+// gathering and adding up its row of rates, which costs more the farther away those lie.
 inline double cost(int bytes, index neurons, index cache_bytes) {
-    const double lines = bytes / 64.0;
-    const bool outgrown = neurons * bytes * 3 / 2 > cache_bytes;
-    return outgrown ? 0.3 + 1.2 * (lines < 1 ? 1 : lines) : 0.2 + 0.3 * lines;
+    constexpr index FIRST_CACHE = 32 << 10;
+    const double lines = bytes < 64 ? 1 : bytes / 64.0;
+    if (neurons * bytes <= FIRST_CACHE) return 0.2 + 0.2 * lines;
+    if (neurons * bytes * 3 / 2 <= cache_bytes) return 0.15 + 0.37 * lines;
+    return 0.3 + 1.2 * lines;
 }
 
-inline Schedule schedule(const Call& call, index batch_bytes, double work) {
+template <class T>
+Schedule schedule(const Call& call, index batch_bytes, const Matrices<T>& m) {
+    double work = 0;
+    for (const Matrix<T>* matrix : {&m.hidden, &m.input, &m.readout})
+        for (index g = 0; !matrix->empty() && g < matrix->n_groups; ++g) work += double(matrix->work(g));
     constexpr double BARRIER = 1000, THREAD = 20000;  // what waiting and waking up cost, in nanoseconds
+    constexpr double TOGETHER = 1.2;                  // rates and gradients of a team lie in each other's caches
     const int threads = call.threads;
     Schedule best;
     double least = -1;
@@ -39,9 +46,58 @@ inline Schedule schedule(const Call& call, index batch_bytes, double work) {
             return call.team > 1 ? Schedule{bytes, tiles, int(tiles) * call.team, call.team} : Schedule{bytes, tiles, own, 1};
         offer(bytes, tiles, 1, 1, step * double(tiles));
         offer(bytes, tiles, own, 1, step * double((tiles + own - 1) / own) + THREAD / double(call.steps));
-        if (team > 1) offer(bytes, tiles, int(tiles) * team, team, step / team + BARRIER + THREAD / double(call.steps));
+        if (team > 1) offer(bytes, tiles, int(tiles) * team, team, TOGETHER * step / team + BARRIER + THREAD / double(call.steps));
     }
     return best;
+}
+
+// How many steps go back before their part of the values' gradient is summed up, and how.
+struct Chunks {
+    index steps, columns;  // and of how many neurons' rates at once
+    int threads;
+    bool alone;     // each thread for its own tiles, or all together
+    bool outgrown;  // whether the rates looked at together outgrow the cache
+
+    // Calls f(first, until) for each chunk, the last one first; all but that are whole.
+    template <class F>
+    void each(index total, F f) const {
+        for (index first = (total - 1) / steps * steps; first >= 0; first -= steps)
+            f(first, first + steps < total ? first + steps : total);
+    }
+};
+
+// About `wished` steps, at least `least` and at most `most`, in chunks of equal length.
+inline index even_steps(index total, index wished, index least, index most) {
+    const index bounded = wished < least ? least : wished > most ? most : wished;
+    const index count = (total + bounded - 1) / bounded;
+    return (total + count - 1) / count;
+}
+
+template <class T>
+Chunks chunks_of(const Call& call, const Schedule& plan) {
+    // Registers in a row: short sums waste their last step, long ones the cache; beyond 32 nothing is gained.
+    constexpr index LEAST = 4 * BYTES, MOST = 32 * BYTES, FEWEST_SYNAPSES = 8, SHARED_BYTES = index(64) << 20;
+    const double synapses = double(call.hidden.matrix.n_synapses), neurons = double(call.neurons);
+    const index cache = call.cache_bytes, rates_bytes = call.steps * call.neurons * call.batch * index(sizeof(T));
+    // Neurons whose rates stay in the cache, in parts of equal size; all where a part had too few synapses.
+    const auto together = [&](index row) {
+        const index fit = cache / 4 * 3 / row, least = fit < 256 ? 256 : fit;
+        const index parts = (call.neurons + least - 1) / least, columns = (call.neurons + parts - 1) / parts;
+        return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * neurons ? columns : call.neurons;
+    };
+    if (plan.team == 1) {
+        const index step = plan.bytes, fit = cache / 4 / (call.neurons * step);
+        const index steps = even_steps(call.steps, fit, (LEAST + step - 1) / step, (MOST + step - 1) / step);
+        const index columns = together((steps + 1) * step);
+        const double sums = double(plan.threads) * synapses * sizeof(T);
+        const bool outgrown = columns * (steps + 1) * step > cache;
+        if (!outgrown && sums <= double(rates_bytes) + 8e6) return {steps, columns, plan.threads, true, false};
+    }
+    const index step = plan.bytes * plan.tiles;
+    const index steps = even_steps(call.steps, SHARED_BYTES / (call.neurons * step), 1, (MOST + step - 1) / step);
+    const index columns = together((steps + 1) * step);
+    const bool small = synapses * double(call.steps) * double(call.batch) < 1e5;
+    return {steps, columns, small ? 1 : call.threads, false, columns * (steps + 1) * step > cache};
 }
 
 // Groups [first, last) of part `part` of `parts`, equal in work.

@@ -9,15 +9,32 @@ namespace graphrnn::GRAPHRNN_ISA {
 
 constexpr index ASK_ROWS = 4096;  // groups of rows between two looks at whether to stop
 
+// The matrices of a pass: forward W, W_in and W_out, backward their transposes.
+template <class T>
+struct Matrices {
+    Matrix<T> hidden, input, readout;
+};
+
+// What some steps leave for the gradient of the values: for each neuron, input or readout one row, with
+// the steps side by side and the batch, tile by tile, within a step.
+template <class T>
+struct Panels {
+    T *deltas, *rates, *x, *grad_output;  // null where the values need no gradient
+    index delta_row, rate_row, step;      // numbers in a row, one step more of rates, and in a step
+};
+
 // One tile as one thread sees it.
 template <class T>
 struct Share {
-    index start, width;               // of the batch
-    index first_group, last_group;    // this thread's rows
-    T *now, *before, *carried, *alpha;  // packed rows (neuron, tile): two of rates, one of v or its gradient
-    Barrier* barrier;  // null for a thread that has the tile to itself
-    int member;
-    bool outgrown;  // whether the rates of a tile outgrow the cache
+    index start, width;             // of the batch
+    index first_group, last_group;  // this thread's rows
+    int part, team, member;
+    T *tiles[2], *carried, *alpha;  // packed rows (neuron, tile): two of rates, one of v or its gradient
+    T* outer;                       // packed rows of what comes from outside: inputs, or gradients of readouts
+    Barrier* barrier;               // null for a thread that has the tile to itself
+    bool outgrown;                  // whether the rates of a tile outgrow the cache
+    Panels<T> panels;
+    index column;                   // of this tile within a step of a panel
 };
 
 template <class Tile>
@@ -27,13 +44,13 @@ struct Sequence {
     using M = Math<typename Tile::S>;
     static constexpr int V = Tile::V, WIDTH = Tile::WIDTH;
 
-    static int rows_of(const Matrix<T>& m, index group) {
-        const index left = m.n_rows - group * GROUP;
-        return left < GROUP ? int(left) : GROUP;
-    }
+    const Call& call;
+    Control& control;
+    const Matrices<T>& m;
+    const index batch = call.batch, step_size = call.neurons * call.batch;
 
     // Brings the rows of the next group closer while this one is worked on.
-    static INLINE void fetch(const T* array, index at, index batch) {
+    INLINE void fetch(const T* array, index at) const {
         if (!array) return;
         for (int q = 0; q < GROUP; ++q)
 #pragma GCC unroll 4
@@ -41,147 +58,203 @@ struct Sequence {
                 __builtin_prefetch(reinterpret_cast<const char*>(array + at + (GROUP + q) * batch) + line);
     }
 
-    // Copies rows of a (neuron, batch) array into a packed tile; zeros where there is no array.
-    static void pack(const void* array, index batch, const Share<T>& share, index n_rows, T* tile) {
+    // Copies rows of a (row, batch) array into rows `stride` apart; zeros where there is no array.
+    void pack(const void* array, const Share<T>& share, index row, index end, T* to, index stride) const {
         const T* from = static_cast<const T*>(array);
-        for (index i = share.first_group * GROUP; i < share.last_group * GROUP && i < n_rows; ++i) {
+        for (index i = row; i < end; ++i) {
             vec x[V] = {};
             if (from) Tile::load(from + i * batch + share.start, share.width, x);
-            for (int v = 0; v < V; ++v) Tile::S::store(tile + i * WIDTH + v * Tile::LANES, x[v]);
+            Tile::store(to + i * stride, WIDTH, x);
         }
     }
-    static void unpack(const T* tile, index batch, const Share<T>& share, index n_rows, void* array) {
+    void unpack(const T* tile, const Share<T>& share, void* array) const {
         T* to = static_cast<T*>(array);
-        for (index i = share.first_group * GROUP; i < share.last_group * GROUP && i < n_rows; ++i) {
+        if (!to) return;
+        for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
             vec x[V];
             Tile::load(tile + i * WIDTH, WIDTH, x);
             Tile::store(to + i * batch + share.start, share.width, x);
         }
     }
+    index end_row(const Share<T>& share) const {
+        const index end = share.last_group * GROUP;
+        return end < call.neurons ? end : call.neurons;
+    }
 
-    static void forward(const Call& call, Control& control, const Matrix<T>& m, Share<T> share) {
-        const index batch = call.batch, step = call.neurons * batch;
+    // Rows of W r into a (row, batch) array; a team divides the groups of rows.
+    void emit(const Matrix<T>& matrix, const Share<T>& share, const T* tile, T* to) const {
+        for (index group = share.part; group < matrix.n_groups; group += share.team) {
+            vec x[GROUP][V];
+            Tile::clear(x);
+            Tile::add_product(matrix, group, share.outgrown, tile, x);
+            for (int q = 0; q < matrix.rows(group); ++q)
+                Tile::store(to + (group * GROUP + q) * batch + share.start, share.width, x[q]);
+        }
+    }
+
+    bool wait(const Share<T>& share) const {
+        if (control.stopped(share.member)) return false;
+        if (share.barrier) share.barrier->wait(control, share.member);
+        return true;
+    }
+
+    void forward(const Share<T>& share) const {
+        const T *x = static_cast<const T*>(call.x), *bias = static_cast<const T*>(call.bias);
         const T *drive = static_cast<const T*>(call.drive), *alpha = static_cast<const T*>(call.alpha);
         const T* noise = static_cast<const T*>(call.noise);
         T *rates = static_cast<T*>(call.rates), *states = static_cast<T*>(call.states);
-        pack(call.r0, batch, share, m.n_rows, share.before);
-        pack(call.v0, batch, share, m.n_rows, share.carried);
-        if (share.barrier) share.barrier->wait(control, share.member);
+        T* output = static_cast<T*>(call.output);
+        const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
+        const index width = share.width;
+        T* const carried = share.carried;
+        pack(call.r0, share, share.first_group * GROUP, end_row(share), share.tiles[1], WIDTH);
+        pack(call.v0, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
+        if (!wait(share)) return;
         for (index t = 0; t < call.steps; ++t) {
+            T *now = share.tiles[t & 1], *before = share.tiles[(t + 1) & 1];
+            pack(x + t * n_inputs * batch, share, 0, n_inputs, share.outer, WIDTH);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == 0 && control.stopped(share.member)) return;
-                const int rows = rows_of(m, group);
-                const index here = t * step + group * GROUP * batch + share.start;
-                fetch(drive, here, batch);
-                fetch(noise, here, batch);
-                vec x[GROUP][V];
-                Tile::product(m, group, rows, share.outgrown, share.before, x);
+                const int rows = m.hidden.rows(group);
+                const index row = group * GROUP, here = t * step_size + row * batch + share.start;
+                fetch(drive, here);
+                fetch(noise, here);
+                vec r[GROUP][V];
+                Tile::clear(r);
+                Tile::add_product(m.hidden, group, share.outgrown, before, r);
+                Tile::add_product(m.input, group, false, share.outer, r);
                 for (int q = 0; q < rows; ++q) {
-                    const index i = group * GROUP + q, at = t * step + i * batch + share.start;
-                    T* v = share.carried + i * WIDTH;
-                    const T leak = alpha[i], keep = T(1) - leak;
-                    vec input[V], old[V];
-                    Tile::load(drive + at, share.width, input);
+                    const index at = here + q * batch;
+                    T* v = carried + (row + q) * WIDTH;
+                    const T leak = alpha[row + q], keep = T(1) - leak, constant = bias ? bias[row + q] : T(0);
+                    vec extra[V] = {}, old[V];
+                    if (drive) Tile::load(drive + at, width, extra);
                     Tile::load(v, WIDTH, old);
-                    for (int k = 0; k < V; ++k) x[q][k] = keep * old[k] + leak * (x[q][k] + input[k]);
-                    Tile::store(v, WIDTH, x[q]);
-                    if (states) Tile::store(states + at, share.width, x[q]);
+                    for (int k = 0; k < V; ++k) r[q][k] = keep * old[k] + leak * (r[q][k] + constant + extra[k]);
+                    Tile::store(v, WIDTH, r[q]);
+                    if (states) Tile::store(states + at, width, r[q]);
                 }
-                M::rates(call.activation, x[0], rows * V);
+                M::rates(call.activation, r[0], rows * V);
                 for (int q = 0; q < rows; ++q) {
-                    const index i = group * GROUP + q, at = t * step + i * batch + share.start;
+                    const index at = here + q * batch;
                     if (noise) {
                         vec e[V];
-                        Tile::load(noise + at, share.width, e);
-                        for (int k = 0; k < V; ++k) x[q][k] += e[k];
+                        Tile::load(noise + at, width, e);
+                        for (int k = 0; k < V; ++k) r[q][k] += e[k];
                     }
-                    Tile::store(share.now + i * WIDTH, WIDTH, x[q]);
-                    Tile::store(rates + at, share.width, x[q]);
+                    Tile::store(now + (row + q) * WIDTH, WIDTH, r[q]);
+                    Tile::store(rates + at, width, r[q]);
                 }
             }
-            if (control.stopped(share.member)) return;
-            if (share.barrier) share.barrier->wait(control, share.member);
-            T* const swap = share.now;
-            share.now = share.before;
-            share.before = swap;
+            if (!wait(share)) return;
+            emit(m.readout, share, now, output + t * n_outputs * batch);
         }
-        unpack(share.carried, batch, share, m.n_rows, call.v_last);
+        unpack(share.carried, share, call.v_last);
     }
 
-    // With d = dL/dv of a step: d_t = f' (dL/dr_t + W^T (alpha d_{t+1})) + (1 - alpha) d_{t+1}.
+    // Before the last step: nothing carried back but what the caller says of v at the end.
+    void start_backward(const Share<T>& share) const {
+        pack(call.grad_v_last, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
+        if (share.alpha) pack(nullptr, share, share.first_group * GROUP, end_row(share), share.alpha, WIDTH);
+    }
+
+    // Steps [first, until), the last one first. With d = dL/dv of a step:
+    //     d_t = f' (dL/dr_t + W_out^T dL/dy_t + W^T (alpha d_{t+1})) + (1 - alpha) d_{t+1}.
     // `carried` holds the last term, the packed rows alpha d, which is also the gradient of the drive.
-    static void backward(const Call& call, Control& control, const Matrix<T>& m, Share<T> share) {
-        const index batch = call.batch, step = call.neurons * batch;
+    void backward(const Share<T>& share, index first, index until) const {
         const T *alpha = static_cast<const T*>(call.alpha), *grad_rates = static_cast<const T*>(call.grad_rates);
         const T *rates = static_cast<const T*>(call.rates), *states = static_cast<const T*>(call.states);
-        const T* v0 = static_cast<const T*>(call.v0);
-        T* grad_drive = static_cast<T*>(call.grad_drive);
-        pack(call.grad_v_last, batch, share, m.n_rows, share.carried);
-        if (share.alpha) pack(nullptr, batch, share, m.n_rows, share.alpha);
-        for (index t = call.steps - 1; t >= 0; --t) {
+        const T *x = static_cast<const T*>(call.x), *grad_output = static_cast<const T*>(call.grad_output);
+        const T *v0 = static_cast<const T*>(call.v0), *grad_r_last = static_cast<const T*>(call.grad_r_last);
+        T *grad_drive = static_cast<T*>(call.grad_drive), *grad_x = static_cast<T*>(call.grad_x);
+        const index n_inputs = call.input.matrix.n_cols, n_outputs = grad_output ? call.readout.matrix.n_rows : 0;
+        const Panels<T> panels = share.panels;
+        const index width = share.width;
+        T *const carry = share.carried, *const sums = share.alpha;
+        for (index t = until - 1; t >= first; --t) {
+            T *now = share.tiles[t & 1], *before = share.tiles[(t + 1) & 1];
+            const index column = (t - first) * panels.step + share.column;
+            const bool last = t + 1 == call.steps;
+            pack(grad_output + t * n_outputs * batch, share, 0, n_outputs, share.outer, WIDTH);
+            if (share.part == 0 && panels.grad_output)
+                pack(grad_output + t * n_outputs * batch, share, 0, n_outputs, panels.grad_output + column, panels.delta_row);
+            if (share.part == 0 && panels.x)
+                pack(x + t * n_inputs * batch, share, 0, n_inputs, panels.x + column, panels.delta_row);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == 0 && control.stopped(share.member)) return;
-                const int rows = rows_of(m, group);
-                const index here = t * step + group * GROUP * batch + share.start;
-                fetch(call.noisy ? states : rates, here, batch);
-                fetch(grad_rates, here, batch);
-                vec x[GROUP][V], slope[GROUP][V];
-                if (t + 1 < call.steps)
-                    Tile::product(m, group, rows, share.outgrown, share.before, x);
-                else
-                    Tile::clear(x);
+                const int rows = m.hidden.rows(group);
+                const index row = group * GROUP, here = t * step_size + row * batch + share.start;
+                fetch(call.noisy ? states : rates, here);
+                fetch(grad_rates, here);
+                vec g[GROUP][V], slope[GROUP][V];
+                Tile::clear(g);
+                if (!last) Tile::add_product(m.hidden, group, share.outgrown, before, g);
+                if (n_outputs) Tile::add_product(m.readout, group, false, share.outer, g);
                 for (int q = 0; q < rows; ++q) {
-                    const index at = t * step + (group * GROUP + q) * batch + share.start;
-                    Tile::load((call.noisy ? states : rates) + at, share.width, slope[q]);
+                    Tile::load(rates + here + q * batch, width, slope[q]);
+                    if (panels.rates)
+                        Tile::store(panels.rates + (row + q) * panels.rate_row + column + panels.step, width, slope[q]);
+                    if (call.noisy) Tile::load(states + here + q * batch, width, slope[q]);
                 }
                 if (call.noisy) M::rates(call.activation, slope[0], rows * V);
                 M::slopes(call.activation, slope[0], rows * V);
                 for (int q = 0; q < rows; ++q) {
-                    const index i = group * GROUP + q, at = t * step + i * batch + share.start;
+                    const index i = row + q, at = here + q * batch;
                     const T leak = alpha[i], keep = T(1) - leak;
-                    vec g[V] = {}, carried[V], d[V];
-                    if (grad_rates) Tile::load(grad_rates + at, share.width, g);
-                    Tile::load(share.carried + i * WIDTH, WIDTH, carried);
-                    for (int k = 0; k < V; ++k) {
-                        d[k] = slope[q][k] * (x[q][k] + g[k]) + carried[k];
-                        carried[k] = keep * d[k];
-                        g[k] = leak * d[k];
+                    vec extra[V] = {}, carried[V], d[V];
+                    if (grad_rates) Tile::load(grad_rates + at, width, extra);
+                    if (last && grad_r_last) {
+                        vec end[V];
+                        Tile::load(grad_r_last + i * batch + share.start, width, end);
+                        for (int k = 0; k < V; ++k) extra[k] += end[k];
                     }
-                    Tile::store(share.carried + i * WIDTH, WIDTH, carried);
-                    Tile::store(share.now + i * WIDTH, WIDTH, g);
-                    Tile::store(grad_drive + at, share.width, g);
-                    if (share.alpha) {
+                    Tile::load(carry + i * WIDTH, WIDTH, carried);
+                    for (int k = 0; k < V; ++k) {
+                        d[k] = slope[q][k] * (g[q][k] + extra[k]) + carried[k];
+                        carried[k] = keep * d[k];
+                        g[q][k] = leak * d[k];
+                    }
+                    Tile::store(carry + i * WIDTH, WIDTH, carried);
+                    Tile::store(now + i * WIDTH, WIDTH, g[q]);
+                    if (panels.deltas) Tile::store(panels.deltas + i * panels.delta_row + column, width, g[q]);
+                    if (grad_drive) Tile::store(grad_drive + at, width, g[q]);
+                    if (sums) {
                         vec after[V], earlier[V], sum[V];
-                        Tile::load(states + at, share.width, after);
-                        Tile::load(t ? states + at - step : v0 + i * batch + share.start, share.width, earlier);
-                        Tile::load(share.alpha + i * WIDTH, WIDTH, sum);
+                        Tile::load(states + at, width, after);
+                        Tile::load(t ? states + at - step_size : v0 + i * batch + share.start, width, earlier);
+                        Tile::load(sums + i * WIDTH, WIDTH, sum);
                         for (int k = 0; k < V; ++k) sum[k] += d[k] * (after[k] - earlier[k]);
-                        Tile::store(share.alpha + i * WIDTH, WIDTH, sum);
+                        Tile::store(sums + i * WIDTH, WIDTH, sum);
                     }
                 }
             }
-            if (control.stopped(share.member)) return;
-            if (share.barrier) share.barrier->wait(control, share.member);
-            T* const swap = share.now;
-            share.now = share.before;
-            share.before = swap;
+            if (!wait(share)) return;
+            if (grad_x) emit(m.input, share, now, grad_x + t * n_inputs * batch);
         }
-        unpack(share.carried, batch, share, m.n_rows, call.grad_v0);
+        if (panels.rates) {
+            const T* earlier = first ? rates + (first - 1) * step_size : static_cast<const T*>(call.r0);
+            for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
+                vec r[V];
+                Tile::load(earlier + i * batch + share.start, width, r);
+                Tile::store(panels.rates + i * panels.rate_row + share.column, width, r);
+            }
+        }
+    }
+
+    void end_backward(const Share<T>& share) const {
+        unpack(share.carried, share, call.grad_v0);
         T* grad_r0 = static_cast<T*>(call.grad_r0);
-        for (index group = share.first_group; group < share.last_group; ++group) {
-            const int rows = rows_of(m, group);
+        for (index group = share.first_group; grad_r0 && group < share.last_group; ++group) {
             vec x[GROUP][V];
-            Tile::product(m, group, rows, share.outgrown, share.before, x);
-            for (int q = 0; q < rows; ++q)
+            Tile::clear(x);
+            Tile::add_product(m.hidden, group, share.outgrown, share.tiles[0], x);
+            for (int q = 0; q < m.hidden.rows(group); ++q)
                 Tile::store(grad_r0 + (group * GROUP + q) * batch + share.start, share.width, x[q]);
         }
-        if (share.alpha) {
-            for (index i = share.first_group * GROUP; i < share.last_group * GROUP && i < m.n_rows; ++i) {
-                T total = 0;
-                for (int v = 0; v < V; ++v)
-                    total += Tile::S::sum(Tile::S::load(share.alpha + i * WIDTH + v * Tile::LANES));
-                share.alpha[i * WIDTH] = total;  // where the tiles are summed up from
-            }
+        for (index i = share.first_group * GROUP; share.alpha && i < end_row(share); ++i) {
+            T total = 0;
+            for (int v = 0; v < V; ++v) total += Tile::S::sum(Tile::S::load(share.alpha + i * WIDTH + v * Tile::LANES));
+            share.alpha[i * WIDTH] = total;  // where the tiles are summed up from
         }
     }
 };

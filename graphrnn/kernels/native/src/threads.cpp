@@ -66,7 +66,7 @@ void pause() {
 }  // namespace
 
 Buffer::Buffer(std::size_t bytes) {
-    const std::size_t alignment = bytes >= 2 * LARGE_PAGE ? LARGE_PAGE : LINE;
+    const std::size_t alignment = bytes >= LARGE_PAGE / 2 ? LARGE_PAGE : LINE;
     const std::size_t size = (bytes + alignment) / alignment * alignment;
     data_ = std::aligned_alloc(alignment, size);
     if (!data_) throw std::bad_alloc();

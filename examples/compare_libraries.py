@@ -1,0 +1,375 @@
+"""One training step of the same sparse network in several libraries, timed in turns in one run.
+
+    python compare_libraries.py --case S M1 M2 L1 L2 XL --json results.json
+
+A step is the forward pass (input, recurrence, readout), the mean squared error over all time steps, the
+backward pass and Adam. All libraries start from the same weights, get the same data, and must come to the
+same losses. They take turns, so quote the ratios of one run, not the milliseconds. Peers that are not
+installed are named and left out:
+
+    pip install nn4n --no-deps        the original, on dense matrices
+    pip install jax brainevent        JAX on dense matrices, on its BCOO format, and with brainevent's CSR
+    pip install torch-scatter torch-sparse --no-build-isolation        minutes of compilation
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import statistics
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import graphrnn as gr
+from graphrnn.training import benchmark, machine, time_in_turns
+
+# entry [i, j] is the density of the projection from area j to area i
+FOUR_AREAS = [[1.0, 0.1, 0.0, 0.0], [0.1, 1.0, 0.1, 0.0], [0.0, 0.1, 1.0, 0.1], [0.0, 0.0, 0.1, 1.0]]
+Case = namedtuple("Case", "neurons densities time_steps batch")
+CASES = {
+    "S": Case(100, FOUR_AREAS, 100, 64),  # the example of the MultiArea documentation
+    "M1": Case(1000, FOUR_AREAS, 100, 64),
+    "M2": Case(1000, np.full((4, 4), 0.05), 100, 64),
+    "L1": Case(4000, np.full((4, 4), 0.02), 50, 64),
+    "L2": Case(10_000, np.full((4, 4), 0.01), 20, 64),
+    "XL": Case(100_000, np.full((4, 4), 0.001), 10, 16),
+}
+ALPHA, RATE = 0.1, 1e-4  # dt / τ; learning rate
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's defaults in torch
+OUT_OF_REACH = (
+    20_000  # neurons from which dense matrices do not fit, and JAX compiled for more than ten minutes
+)
+SAME_LOSS = 1e-4
+
+# The network as every library gets it: weights as scipy CSR (post, pre), data as (batch, time, channel).
+Problem = namedtuple("Problem", "net w_in w w_out x y device")
+
+
+def make_problem(case, device):
+    """The network of a case with graphrnn's initial weights, and random data."""
+    n, densities, time_steps, batch = CASES[case]
+    struct = gr.MultiArea(
+        n_areas=4,
+        area_connectivities=densities,
+        input_areas=[0],
+        readout_areas=[2, 3],
+        dims=[2, n, 2],
+        seed=0,
+    )
+    net = struct.compile()
+    generator = torch.Generator().manual_seed(0)
+    rnn = gr.CTRNN(net, bias=False, generator=generator, device="cpu")
+    weights = [layer.weight.detach() for layer in rnn.layers]
+    csr = [to_scipy(weight) for weight in weights]
+    x = torch.randn(batch, time_steps, 2, generator=generator)
+    y = torch.randn(batch, time_steps, 2, generator=generator)
+    return Problem(net, *csr, x.to(device), y.to(device), torch.device(device))
+
+
+def to_scipy(weight):
+    """A coalesced sparse tensor as scipy's CSR."""
+    from scipy.sparse import csr_array
+
+    return csr_array((weight.values().numpy(), weight.indices().numpy()), shape=tuple(weight.shape))
+
+
+# One builder per library: it returns a function that takes a training step and returns its loss.
+
+
+def graphrnn(problem):
+    """The project itself, through its public interface."""
+    rnn = gr.CTRNN(problem.net, bias=False, device=problem.device)
+    with torch.no_grad():
+        for layer, weight in zip(rnn.layers, (problem.w_in, problem.w, problem.w_out), strict=True):
+            layer.values.copy_(torch.from_numpy(weight.data))
+    return torch_step(rnn.parameters(), lambda: rnn(problem.x)[0], problem.y)
+
+
+def nn4n(problem):
+    """The original: dense weights, masked before each forward pass in training."""
+    from nn4n.model import CTRNN
+
+    weights = (problem.w_in, problem.w, problem.w_out)
+    masks = [(weight != 0).toarray().T.astype(np.float32) for weight in weights]  # (source, target) there
+    dims = [2, problem.w.shape[0], 2]
+    rnn = CTRNN(dims=dims, dt=10, tau=100, activation="relu", sparsity_masks=masks)
+    for layer, weight in zip(rnn.layers, weights, strict=True):
+        layer.set_weight(torch.from_numpy(weight.toarray()))
+    rnn.to(problem.device)
+    rnn.train()
+    parameters = [p for p in rnn.parameters() if p.requires_grad]
+    x, y = problem.x.transpose(0, 1).contiguous(), problem.y.transpose(0, 1).contiguous()
+    return torch_step(parameters, lambda: rnn(x)[0], y)
+
+
+def torch_step(parameters, forward, y, before_adam=None):
+    """A training step of anything that torch differentiates."""
+    optimizer = torch.optim.Adam(parameters, lr=RATE)
+
+    def step():
+        optimizer.zero_grad()
+        loss = ((forward() - y) ** 2).mean()
+        loss.backward()
+        if before_adam is not None:
+            before_adam()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def torch_loop(problem, values, prepare, product, before_adam=None):
+    """A plain loop over time, neurons first, so that `product(prepared, r)` is W @ r."""
+    ends = [torch.tensor(w.toarray(), device=problem.device) for w in (problem.w_in, problem.w_out)]
+    mask_in, mask_out = ((w != 0).float() for w in ends)
+    w_in, w_out = (w.requires_grad_() for w in ends)
+    x, y = (data.permute(1, 2, 0).contiguous() for data in (problem.x, problem.y))
+
+    def forward():
+        w = prepare()
+        v = r = torch.zeros(problem.w.shape[0], x.shape[2], device=problem.device)
+        rates = []
+        for u in torch.matmul(w_in * mask_in, x):
+            v = (1 - ALPHA) * v + ALPHA * (product(w, r) + u)
+            r = torch.relu(v)
+            rates.append(r)
+        return torch.matmul(w_out * mask_out, torch.stack(rates))
+
+    return torch_step([values, w_in, w_out], forward, y, before_adam)
+
+
+def dense(problem):
+    """Dense torch: the weights times their mask."""
+    w = torch.tensor(problem.w.toarray(), device=problem.device, requires_grad=True)
+    mask = (w != 0).float()
+    return torch_loop(problem, w, lambda: w * mask, torch.matmul)
+
+
+def torch_csr(problem):
+    """Torch's own CSR tensors, by the one product whose gradient stays sparse."""
+    values = torch.tensor(problem.w.data, device=problem.device, requires_grad=True)
+    crow, col = (torch.tensor(a, device=problem.device).long() for a in (problem.w.indptr, problem.w.indices))
+    made = []
+
+    def prepare():  # a CSR tensor is no parameter that Adam takes
+        w = torch.sparse_csr_tensor(crow, col, values.detach(), problem.w.shape, check_invariants=False)
+        made[:] = [w.requires_grad_()]
+        return w
+
+    def hand_over():
+        values.grad = made[0].grad.values()
+
+    return torch_loop(problem, values, prepare, torch.sparse.mm, hand_over)
+
+
+def torch_sparse(problem):
+    """The package torch-sparse, with the indices of the transpose made once."""
+    from torch_sparse import SparseTensor, matmul
+
+    values = torch.tensor(problem.w.data, device=problem.device, requires_grad=True)
+    rowptr, col = (
+        torch.tensor(a, device=problem.device).long() for a in (problem.w.indptr, problem.w.indices)
+    )
+    pattern = SparseTensor(rowptr=rowptr, col=col, sparse_sizes=problem.w.shape).fill_cache_()
+    return torch_loop(problem, values, lambda: pattern.set_value(values, layout="csr"), matmul)
+
+
+def jax_step(problem, w, matrix):
+    """The loop as a scan, compiled as a whole with the gradient and Adam; `matrix(w) @ r` is W @ r."""
+    import jax
+    import jax.numpy as jnp
+
+    platform = "cpu" if problem.device.type == "cpu" else "gpu"
+    place = jax.devices(platform)[0]
+    x, y = (
+        jax.device_put(a.permute(1, 2, 0).contiguous().cpu().numpy(), place) for a in (problem.x, problem.y)
+    )
+
+    ends = [problem.w_in.toarray(), problem.w_out.toarray()]
+    mask_in, mask_out = (jnp.asarray(w != 0, jnp.float32) for w in ends)
+
+    def loss(parameters):
+        w, w_in, w_out = parameters[0], parameters[1] * mask_in, parameters[2] * mask_out
+        product = matrix(w)
+
+        def tick(v, u):
+            v = (1 - ALPHA) * v + ALPHA * (product @ jax.nn.relu(v) + w_in @ u)
+            return v, w_out @ jax.nn.relu(v)
+
+        _, z = jax.lax.scan(tick, jnp.zeros((problem.w.shape[0], x.shape[2])), x)
+        return ((z - y) ** 2).mean()
+
+    @jax.jit
+    def update(state):
+        count, parameters, mean, square = state
+        value, gradient = jax.value_and_grad(loss)(parameters)
+        count = count + 1
+        mean = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, mean, gradient)
+        square = jax.tree.map(lambda s, g: BETA2 * s + (1 - BETA2) * g * g, square, gradient)
+        rate = RATE * jnp.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+        epsilon = EPSILON * jnp.sqrt(1 - BETA2**count)
+        parameters = jax.tree.map(
+            lambda p, m, s: p - rate * m / (jnp.sqrt(s) + epsilon), parameters, mean, square
+        )
+        return value, (count, parameters, mean, square)
+
+    start = [jax.device_put(a, place) for a in (w, *ends)]
+    state = [(0.0, start, *([jnp.zeros_like(a) for a in start] for _ in range(2)))]
+
+    def step():
+        value, state[0] = jax.block_until_ready(update(state[0]))
+        return value
+
+    return step
+
+
+def jax_dense(problem):
+    """Dense JAX: the weights times their mask."""
+    import jax.numpy as jnp
+
+    w = problem.w.toarray()
+    mask = jnp.asarray(w != 0, jnp.float32)
+    return jax_step(problem, w, lambda w: w * mask)
+
+
+def jax_bcoo(problem):
+    """JAX's own sparse format."""
+    import jax.numpy as jnp
+    from jax.experimental.sparse import BCOO
+
+    w = problem.w.tocoo()
+    pairs = jnp.stack([jnp.asarray(w.row), jnp.asarray(w.col)], axis=1)
+
+    def matrix(values):
+        return BCOO((values, pairs), shape=w.shape, indices_sorted=True, unique_indices=True)
+
+    return jax_step(problem, w.data, matrix)
+
+
+def brainevent(problem):
+    """The CSR of brainevent, on JAX."""
+    import brainevent as be
+    import jax.numpy as jnp
+
+    col, start = jnp.asarray(problem.w.indices), jnp.asarray(problem.w.indptr)
+    return jax_step(
+        problem, problem.w.data, lambda values: be.CSR((values, col, start), shape=problem.w.shape)
+    )
+
+
+LIBRARIES = {
+    f.__name__: f for f in (graphrnn, nn4n, dense, torch_csr, torch_sparse, jax_dense, jax_bcoo, brainevent)
+}
+DISTRIBUTIONS = ("graphrnn", "torch", "nn4n", "torch-sparse", "jax", "brainevent", "numpy", "scipy")
+NEEDS_A_SMALL_NETWORK = ("nn4n", "dense", "jax_dense", "jax_bcoo", "brainevent")
+
+
+def compare(case, names, rounds, device):
+    """Times one case; a library that is named must run, the others may be absent or out of reach."""
+    problem = make_problem(case, device)
+    n, synapses = problem.w.shape[0], problem.w.nnz
+    steps, losses, left_out = {}, {}, {}
+    for name in names or LIBRARIES:
+        if not names and n > OUT_OF_REACH and name in NEEDS_A_SMALL_NETWORK:
+            left_out[name] = "out of reach"
+            continue
+        try:
+            step = LIBRARIES[name](problem)
+            losses[name] = [float(step()) for _ in range(2)]
+            steps[name] = step
+        except ImportError:
+            left_out[name] = "not installed"
+        except Exception as error:  # a peer that breaks is reported, not hidden
+            left_out[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"
+    for name, loss in losses.items():
+        first = next(iter(losses.values()))
+        assert np.allclose(loss, first, rtol=SAME_LOSS), (
+            f"{name} computes something else: {loss}, not {first}"
+        )
+    seconds = time_in_turns(steps, rounds=rounds, warmup=0, device=device)
+    time_steps, batch = CASES[case][2:]
+    return {
+        "neurons": n,
+        "synapses": int(synapses),
+        "time_steps": time_steps,
+        "batch": batch,
+        "seconds": seconds,
+        "left_out": left_out,
+    }, problem.net
+
+
+def line(case, found):
+    """The result of a case as text, the fastest first."""
+    medians = {name: statistics.median(seconds) for name, seconds in found["seconds"].items()}
+    own = medians.get("graphrnn")
+    cells = []
+    for name, median in sorted(medians.items(), key=lambda item: item[1]):
+        ratio = f" ({median / own:.1f}x)" if own and name != "graphrnn" else ""
+        cells.append(f"{name} {1e3 * median:.1f} ms{ratio}")
+    head = f"{case}: {found['neurons']:,} neurons, {found['synapses']:,} synapses"
+    size = f"T = {found['time_steps']}, B = {found['batch']}"
+    absent = "".join(f"\n  without {name}: {why}" for name, why in found["left_out"].items())
+    return f"{head}, {size}\n  {', '.join(cells)}{absent}"
+
+
+def versions():
+    """The versions of what is installed."""
+    found = {}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def keep(path, report):
+    """Adds cases to a file of results; all of them are from one machine and setting."""
+    old = json.loads(path.read_text()) if path.exists() else report
+    for name in ("machine", "versions", "threads", "rounds"):
+        if old[name] != report[name]:
+            raise SystemExit(f"{path} has results with other {name}: {old[name]}. Give another file.")
+    report["cases"] = {**old["cases"], **report["cases"]}
+    path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def main():
+    """Times the cases that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", nargs="+", default=["S"], choices=CASES)
+    parser.add_argument("--impl", nargs="+", choices=LIBRARIES, help="default: all within reach")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=machine()["cores"])
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--json", type=Path, help="add the results, and graphrnn's distance to the limit, there"
+    )
+    options = parser.parse_args()
+
+    if hasattr(os, "sched_setaffinity"):  # for those that take all cores they see
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    torch.set_num_threads(options.threads)
+    report = {
+        "machine": machine(options.device),
+        "versions": versions(),
+        "threads": options.threads,
+        "rounds": options.rounds,
+        "cases": {},
+    }
+    report["machine"]["cores"] = os.cpu_count()
+    for case in options.case:
+        found, net = compare(case, options.impl, options.rounds, options.device)
+        print(line(case, found), flush=True)
+        if options.json:
+            size = {"time_steps": found["time_steps"], "batch": found["batch"]}
+            own = benchmark(net, backends=["auto"], rounds=options.rounds, device=options.device, **size)
+            found["benchmark"] = own.to_dict()
+            report["cases"][case] = found
+            keep(options.json, report)
+
+
+if __name__ == "__main__":
+    main()

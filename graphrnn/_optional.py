@@ -1,0 +1,35 @@
+"""Packages that not everybody has."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__all__ = ["optional"]
+
+# module → the package as PyPI calls it, and the extra of graphrnn that brings it
+_PACKAGES = {
+    "h5py": ("h5py", "sonata"),
+    "onnx": ("onnx", "onnx"),
+    "onnxscript": ("onnxscript", "onnx"),
+    "pyarrow": ("pyarrow", "parquet"),
+    "safetensors": ("safetensors", "safetensors"),
+    "torch_geometric": ("torch-geometric", "pyg"),
+    "torch_sparse": ("torch-sparse", "torch-sparse"),
+}
+
+
+def optional(call: str, module: str) -> Any:
+    """A module of a package that an extra of graphrnn brings.
+
+    Raises:
+        ImportError: one sentence that names the call, the package and the extra, where it is missing.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package, extra = _PACKAGES[module.partition(".")[0]]
+        raise ImportError(
+            f"`{call}` needs the package {package}, which is not installed. "
+            f"Install it with `pip install 'graphrnn[{extra}]'`."
+        ) from error

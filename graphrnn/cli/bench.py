@@ -1,0 +1,105 @@
+"""The command that times the backends on a network: bench."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphrnn.cli import networks, settings, tables
+
+if TYPE_CHECKING:
+    from graphrnn.training import Benchmark
+
+__all__ = ["bench"]
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Time training steps of a network on every backend, and print a table."""
+    out = None if options.json is None else _target(options.json)
+    net = networks.network(options)
+    device = settings.device(options.device)
+    from graphrnn.training import benchmark
+
+    print(tables.heading(net), flush=True)
+    print("timing, then one process per backend for its peak memory", file=sys.stderr)
+    found = benchmark(
+        net,
+        backends=options.backend,
+        time_steps=options.steps,
+        batch=options.batch,
+        rounds=options.rounds,
+        threads=options.threads,
+        device=device,
+    )
+    print(_text(found))
+    if out is not None:
+        out.write_text(json.dumps(found.to_dict(), indent=1) + "\n")
+        print(f"wrote {out}")
+    if not found.agrees:
+        print(
+            "graphrnn bench: the backends' losses or gradients differ by more than rounding can, by "
+            f"{found.disagreement:.1g} of their size. Do not trust these times; please report the network.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _target(name: str) -> Path:
+    path = Path(name)
+    if not path.parent.is_dir():
+        raise ValueError(f"found no folder {str(path.parent)!r}. Create it first.")
+    if path.is_dir():
+        raise ValueError(f"needs a file name for --json; {name!r} is a folder. Give another name.")
+    return path
+
+
+def _text(found: Benchmark) -> str:
+    """The table, and what its columns mean."""
+    rounds = tables.of(len(found.results[0].seconds), "round")
+    lines = [
+        f"T = {found.time_steps} time steps, B = {found.batch} trials, float32 on {found.device}, "
+        f"{tables.of(found.threads, 'thread')}; medians of {rounds} in turns",
+        "",
+        _table(found),
+        "step: forward, loss, backward, Adam; synapse-steps: S T B of one step",
+        "peak memory: of training steps, above that of the loaded network",
+        f"limit: {_limit(found)}",
+        "",
+        f"`auto` takes {found.auto.name!r}, {found.auto.reason}",
+    ]
+    taken = [result for result in found.results if result.backend == found.auto.name]
+    for result in taken:
+        lines += [line for line in result.explained.splitlines() if line.startswith("hidden: ")]
+    lines += [f"left out: {backend!r}, {why}" for backend, why in found.left_out.items()]
+    return "\n".join(lines)
+
+
+def _table(found: Benchmark) -> str:
+    names = ["backend", "step", "synapse-steps/s", "of the limit", "peak memory", ""]
+    rows = []
+    for backend, row in found.table.iterrows():
+        limit = "–" if math.isnan(row["of_limit"]) else f"{row['of_limit']:.0%}"
+        memory = "–" if math.isnan(row["memory"]) else f"{row['memory'] / 1e6:,.0f} MB"
+        rate = f"{row['synapse_steps'] / 1e9:.3g} × 10⁹"
+        rows.append([str(backend), _time(row["step"]), rate, limit, memory, "auto" if row["auto"] else ""])
+    return tables.text_table(names, rows)
+
+
+def _limit(found: Benchmark) -> str:
+    if not found.synapses:
+        return "there is no synapse to gather rates for"
+    if found.limit is None:
+        return "unknown; it is measured on CPUs, by the compiled library"
+    return (
+        f"{_time(found.limit)}, in which a plain loop gathers 3 S T ⌈B/16⌉ rows of 16 rates; "
+        "dense blocks need fewer"
+    )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"

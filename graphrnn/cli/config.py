@@ -1,0 +1,101 @@
+"""A whole training run in one TOML file: network, task, model, training, plasticity, penalties, rewiring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from graphrnn import _checks, datasets, io
+from graphrnn.connectome import Connectome
+from graphrnn.graph import AreaGraph
+from graphrnn.io import toml
+
+__all__ = ["MODEL", "known_keys", "penalty", "read_run"]
+
+_TABLES = ("network", "task", "model", "training", "plasticity", "penalty", "rewiring")
+MODEL = (
+    *("activation", "dt", "tau", "noise", "dale"),
+    *("learn_tau", "tau_bounds", "postact_noise", "positivity_constraints", "bias", "init", "gain"),
+    *("spectral_radius", "initial_state", "backend"),
+)
+_TRAINING = (
+    *("epochs", "trials", "batch_size", "optimizer", "learning_rate", "weight_decay", "clip", "patience"),
+    *("seed", "threads", "device", "groups"),
+)
+_GROUPS = ("by", "options")
+_LAYER = ("plasticity", "which", "kind", "pre", "post")
+
+
+def read_run(path: str) -> tuple[AreaGraph | Connectome, dict[str, Any]] | None:
+    """The network and the settings that a file holds; None where it is no file of a whole run.
+
+    Raises:
+        ValueError, TypeError: for a file that cannot be read, a table or a key that means nothing.
+    """
+    file = Path(path)
+    if file.suffix.lower() != ".toml" or not file.is_file():
+        return None
+    call = f"graphrnn train {path}"
+    document = toml.load(call, file)
+    if "task" not in document:
+        return None
+    known_keys(call, "table", document, _TABLES)
+    for name in _TABLES:
+        many, value = name in ("plasticity", "penalty"), document.get(name, {})
+        tables = value if many and name in document else [value]
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            brackets = f"[[{name}]]" if many else f"[{name}]"
+            raise TypeError(f"`{call}` needs a table for `{name}`. Write {brackets} and its keys below.")
+    task, model, training = (document.get(name, {}) for name in ("task", "model", "training"))
+    if "name" not in task:
+        raise ValueError(f"`{call}` needs the `name` of the task in [task].")
+    known_keys(call, "key in [model]", model, MODEL)
+    known_keys(call, "key in [training]", training, _TRAINING)
+    known_keys(call, "key in [training.groups]", training.get("groups", {}), _GROUPS)
+    for table in document.get("plasticity", []):
+        known_keys(call, "key in [[plasticity]]", table, _LAYER)
+    own = ("activation", "dt", "tau", "noise", "dale")
+    settings = {
+        "task": task["name"],
+        "task_options": {key: value for key, value in task.items() if key != "name"},
+        "model": {key: value for key, value in model.items() if key not in own},
+        **{key: value for key, value in model.items() if key in own},
+        **training,
+        "plasticity": document.get("plasticity", []),
+        "penalties": document.get("penalty", []),
+        "rewiring": document.get("rewiring"),
+    }
+    return _network(call, file, document.get("network", {})), settings
+
+
+def _network(call: str, file: Path, table: Mapping[str, Any]) -> AreaGraph | Connectome:
+    if not table:
+        raise ValueError(f"`{call}` needs a network: [[network.area]] and so on, or `file` in [network].")
+    if "file" not in table:
+        return toml.graph_of_document(call, dict(table))
+    known_keys(call, "key in [network]", table, ("file",))
+    name = _checks.text(call, "file", table["file"])
+    return datasets.celegans() if name == "celegans" else io.read(file.parent / name)
+
+
+def known_keys(call: str, what: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse a key that means nothing."""
+    for key in table:
+        _checks.known(call, what, key, known)
+
+
+def penalty(call: str, table: Mapping[str, Any]) -> tuple[str | None, Any]:
+    """The name and the penalty that a table [[penalty]] describes."""
+    from graphrnn.training.penalties import PENALTIES
+
+    if "type" not in table:
+        raise ValueError(f"`{call}` needs a `type` in every [[penalty]]: {', '.join(PENALTIES)}.")
+    kind: Any = PENALTIES[_checks.known(call, "penalty", table["type"], PENALTIES)]
+    given = {key: value for key, value in table.items() if key not in ("type", "name")}
+    known_keys(call, f"key in [[penalty]] {kind.__name__}", given, [field.name for field in fields(kind)])
+    if "strength" not in given:
+        raise ValueError(f"`{call}` needs the `strength` of [[penalty]] {kind.__name__}.")
+    listed = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    return table.get("name"), kind(**listed)

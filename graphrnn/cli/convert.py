@@ -1,0 +1,72 @@
+"""The command that turns one kind of file into another."""
+
+from __future__ import annotations
+
+import argparse
+
+from graphrnn import io
+from graphrnn.cli import tables
+from graphrnn.cli.messages import about
+from graphrnn.connectome import Connectome
+from graphrnn.graph import AreaGraph
+
+__all__ = ["add_arguments", "convert"]
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What can be typed after `graphrnn convert`."""
+    command.add_argument("source", metavar="FROM", help="the file to read; its ending says the format")
+    command.add_argument("target", metavar="TO", help="the file to write; its ending says the format")
+    command.add_argument("--nodes", metavar="FILE", help="the table of nodes (default: the one beside FROM)")
+    command.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="OURS=THEIRS",
+        help="which column is which, such as pre=from_id or area=cell_class; area= leaves it out",
+    )
+    command.add_argument("--matrix", metavar="NAME", help="the variable to take from a .mat file")
+    command.add_argument("--orientation", choices=("post_pre", "pre_post"), help="of the matrix in FROM")
+    command.add_argument(
+        "--duplicates", choices=("sum", "error"), help="add parallel edges up (default), or refuse them"
+    )
+    command.add_argument(
+        "--unknown",
+        choices=("error", "drop"),
+        help="refuse edges of nodes not listed (default), or drop them",
+    )
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Read one file and write another."""
+    columns = _columns(options.column) or None
+    with about(options.source):
+        thing = io.read(
+            options.source,
+            nodes=options.nodes,
+            columns=columns,
+            matrix=options.matrix,
+            orientation=options.orientation,
+            duplicates=options.duplicates,
+            unknown=options.unknown,
+        )
+    with about(options.target):
+        io.write(thing, options.target)
+    print(f"wrote {options.target}: {_heading(thing)}")
+    return 0
+
+
+def _columns(given: list[str]) -> dict[str, str | None]:
+    columns: dict[str, str | None] = {}
+    for text in given:
+        name, equals, theirs = text.partition("=")
+        if not equals:
+            raise ValueError(f"needs OURS=THEIRS for --column, such as pre=from_id; it got {text!r}.")
+        columns[name] = theirs or None
+    return columns
+
+
+def _heading(thing: Connectome | AreaGraph) -> str:
+    if isinstance(thing, Connectome):
+        return tables.heading(thing)
+    return f"an area graph of {len(thing.areas)} areas and {thing.number_of_edges()} projections"

@@ -1,0 +1,58 @@
+"""A dense matrix with a name before each row and above each column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphrnn.connectome import Connectome
+from graphrnn.io._choices import Choices
+from graphrnn.io._matrix import network_of_matrix
+from graphrnn.io._room import check_room
+from graphrnn.io._tables import EDGE_COLUMNS, chosen_columns, numbers
+from graphrnn.io._text_table import TextTable
+
+__all__ = ["is_labelled", "network_of_text"]
+
+_BYTES = 16  # of memory for a cell while it is read
+
+
+def is_labelled(header: Sequence[str]) -> bool:
+    """Whether this is the first row of such a matrix: an empty cell (or `post`, `pre`), then names."""
+    if (
+        len(header) < 2
+        or len(set(header)) < len(header)
+        or header[0].strip().lower() not in ("", "post", "pre")
+    ):
+        return False
+    found = chosen_columns("", header, EDGE_COLUMNS, {})
+    return not {"pre", "post"} <= found.keys()  # else it is a list of edges, perhaps with numbered rows
+
+
+def network_of_text(call: str, table: TextTable, choices: Choices) -> Connectome:
+    """The network of the matrix whose header has been read."""
+    names = list(table.header[1:])
+    check_room(call, table.path, f"a matrix of {len(names)} columns", len(names) ** 2 * _BYTES)
+    rows: list[str] = []
+    parts = []
+    mask = True
+    for start, chunk in table.rows():
+        for number, (name, *cells) in enumerate(chunk, start):
+            rows.append(name)
+            parts.append(numbers(call, f"row {number + 1}, column", name, cells))
+            mask = mask and set(cells) <= {"0", "1"}
+            if len(rows) > len(names):
+                break
+    if rows != names:
+        row = next(
+            (i for i, (a, b) in enumerate(zip(rows, names, strict=False)) if a != b),
+            min(len(rows), len(names)),
+        )
+        raise ValueError(
+            f"`{call}` needs the same names before the rows and above the columns, in one order; they "
+            "differ at "
+            f"number {row + 1}. Sort one like the other."
+        )
+    matrix = np.array(parts)
+    return network_of_matrix(call, matrix.astype(bool) if mask else matrix, choices, names)

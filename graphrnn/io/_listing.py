@@ -1,0 +1,156 @@
+"""Lists of edges with tables of nodes, whatever kind of file holds the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphrnn._files import replacing
+from graphrnn.connectome import Connectome
+from graphrnn.graph import AreaGraph
+from graphrnn.io._areas import AREAS, graph_of, graph_tables
+from graphrnn.io._choices import Choices
+from graphrnn.io._network import network_of, network_tables
+from graphrnn.io._parquet_table import ParquetTable
+from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS, Codes, Column, Tables, Words, chosen_columns
+from graphrnn.io._text_table import TextTable
+
+__all__ = ["beside", "is_of_areas", "meant", "read_edges", "read_nodes", "tables_of", "write_both"]
+
+_OF_AREA_GRAPHS = ("size", "excitatory", "positions", "rule", "self_connections", "attributes")
+Table = TextTable | ParquetTable
+WriteTable = Callable[[str, BinaryIO, Mapping[str, Column], Path, Mapping[str, Any]], None]
+
+
+def tables_of(call: str, thing: Connectome | AreaGraph) -> Tables:
+    """A network or an area graph as two tables."""
+    return graph_tables(call, thing) if isinstance(thing, AreaGraph) else network_tables(call, thing)
+
+
+def write_both(call: str, thing: Connectome | AreaGraph, path: Path, write_table: WriteTable) -> None:
+    """Write the edges, and beside them the nodes: `net.nodes.csv` beside `net.csv`."""
+    tables = tables_of(call, thing)
+    if "" in tables.names:
+        raise ValueError(
+            f"`{call}` needs a name for every neuron; one is empty. Name it, or write a .npz file."
+        )
+    own = Words(np.arange(len(tables.names), dtype=np.int32), tables.names)
+    nodes: dict[str, Column] = {"name" if isinstance(thing, AreaGraph) else "neuron": own}
+    ends: dict[str, Column] = {
+        "pre": Words(tables.pre, tables.names),
+        "post": Words(tables.post, tables.names),
+    }
+    with replacing(call, path) as edges_file, replacing(call, beside(path)) as nodes_file:
+        write_table(call, nodes_file, nodes | dict(tables.nodes), path, tables.about)
+        write_table(call, edges_file, ends | dict(tables.edges), path, tables.about)
+
+
+def beside(path: Path) -> Path:
+    """Where the nodes of a table of edges lie: `net.nodes.csv` for `net.csv`."""
+    return path.with_name(f"{path.stem}.nodes{path.suffix}")
+
+
+def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
+    """Read edges, with the table of nodes that is given or lies beside."""
+    with _table(call, path) as table:
+        of_graph = is_of_areas(table.header, table.about)
+    nodes_path = choices.nodes or (beside(path) if beside(path).is_file() else None)
+    elsewhere = [word for word in choices.columns if word not in EDGE_COLUMNS]
+    if elsewhere and nodes_path is None:
+        raise ValueError(
+            f"`{call}` knows {elsewhere[0]!r} only as a column of a table of nodes, and there is none. "
+            "Give its file "
+            "as `nodes`."
+        )
+    names = Codes()
+    nodes: dict[str, Column] = {}
+    if nodes_path is not None:
+        listed, nodes = read_nodes(call, nodes_path, choices, of_graph)
+        names.update((name, i) for i, name in enumerate(listed))
+    count = None if nodes_path is None else len(names)
+    with _table(call, path) as table:
+        columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
+        _need(call, "edges", table.header, columns, ("pre", "post"))
+        codes, edges = table.read("edge", columns, {"pre": names, "post": names})
+        about = table.about
+    if count is None and names and all(name.isdecimal() for name in names):
+        codes, names = _ascending(codes, names)
+    tables = Tables(list(names), nodes, codes["pre"], codes["post"], edges, count, about)
+    if of_graph:
+        return graph_of(call, tables)
+    return network_of(call, tables, duplicates=choices.duplicates, unknown=choices.unknown)
+
+
+def read_nodes(
+    call: str, path: Path, choices: Choices, of_graph: bool = False
+) -> tuple[list[str], dict[str, Column]]:
+    """The names of the listed nodes, and the columns of their table."""
+    if not path.is_file():
+        raise ValueError(
+            f"`{call}` found no table of nodes {str(path)!r}. Give the path of a file as `nodes`."
+        )
+    with _table(call, path) as table:
+        columns = chosen_columns(call, table.header, *meant(NODE_COLUMNS, choices, of_graph))
+        _need(call, "nodes", table.header, columns, ("neuron",))
+        names = Codes()
+        codes, nodes = table.read("node", columns, {"neuron": names})
+    _check_once(call, codes["neuron"], list(names))
+    return list(names), nodes
+
+
+def _table(call: str, path: Path) -> Table:
+    return ParquetTable(call, path) if path.suffix.lower() == ".parquet" else TextTable(call, path)
+
+
+def is_of_areas(header: Iterable[str], about: Mapping[str, Any]) -> bool:
+    """Whether edges are projections between areas: they have rules, or densities."""
+    if about:
+        return about.get("format") == AREAS
+    return bool({"rule", "density"} & {name.strip().lower() for name in header})
+
+
+def meant(
+    columns: Mapping[str, tuple[str, ...]], choices: Choices, of_graph: bool
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str | None]]:
+    """The columns that mean something in this table, and what was said about them."""
+    known = {name: words for name, words in columns.items() if of_graph or name not in _OF_AREA_GRAPHS}
+    return known, {word: name for word, name in choices.columns.items() if word in known}
+
+
+def _need(
+    call: str, what: str, header: Iterable[str], columns: Mapping[str, int], needed: Sequence[str]
+) -> None:
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        shown = ", ".join(repr(name[:40]) for name in list(header)[:12])
+        say = ", ".join(f"{name!r}: ..." for name in missing)
+        raise ValueError(
+            f"`{call}` needs a column for {' and '.join(missing)} in its table of {what}; it has {shown}. "
+            "Say which "
+            f"with columns={{{say}}}."
+        )
+
+
+def _ascending(
+    codes: dict[str, NDArray[np.int32]], names: Codes
+) -> tuple[dict[str, NDArray[np.int32]], Codes]:
+    """Neurons whose names are numbers stand in the order of the numbers."""
+    ordered = sorted(names, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))
+    place = np.zeros(len(names), np.int32)
+    place[[names[name] for name in ordered]] = np.arange(len(names), dtype=np.int32)
+    return {end: place[code] for end, code in codes.items()}, Codes(
+        (name, i) for i, name in enumerate(ordered)
+    )
+
+
+def _check_once(call: str, codes: NDArray[np.int32], names: Sequence[str]) -> None:
+    if len(names) < len(codes):
+        repeated = int(np.argmax(np.bincount(codes) > 1))
+        raise ValueError(
+            f"`{call}` needs each node once; {names[repeated]!r} is listed more often "
+            f"({len(codes) - len(names)} repeated in all)."
+        )

@@ -1,0 +1,135 @@
+// Sums of the gradients of the values and the bias while a backward pass goes on.
+#pragma once
+#include "sequence.hpp"
+#include "values.hpp"
+
+namespace graphrnn::GRAPHRNN_ISA {
+
+inline index aligned(index bytes) { return (bytes + 127) / 64 * 64; }
+
+// A lambda on all threads of the call.
+template <class Body>
+void on_threads(Control& control, int threads, Body& body) {
+    control.parallel(threads, [](void* data, int member, int size) { (*static_cast<Body*>(data))(member, size); }, &body);
+}
+
+// The values of one matrix: `sets` sums, one for each thread that works on its own part of the batch.
+template <class T>
+class LayerGradient {
+   public:
+    LayerGradient(const Pattern& pattern, const std::int32_t* permutation, void* target, int sets)
+        : pattern_(pattern), permutation_(permutation), target_(static_cast<T*>(target)), sets_(sets) {
+        if (!target_) return;
+        n_rest_ = pattern.rest_start ? pattern.rest_start[pattern.n_rows] : 0;
+        n_blocks_ = pattern.block_start ? pattern.block_start[(pattern.n_rows + GROUP - 1) / GROUP] : 0;
+        in_place_ = sets == 1 && !permutation && !pattern.rest_source && n_blocks_ == 0;
+        set_ = aligned((n_rest_ + n_blocks_ * GROUP) * sizeof(T)) / sizeof(T);
+        if (!in_place_) sums_ = Buffer(sets * set_ * sizeof(T));
+        std::memset(in_place_ ? target_ : sums_.template as<T>(), 0, (in_place_ ? n_rest_ : sets * set_) * sizeof(T));
+    }
+    bool wanted() const { return target_ && pattern_.n_synapses; }
+    const Pattern& pattern() const { return pattern_; }
+    T* rest(int set) const { return in_place_ ? target_ : sums_.template as<T>() + set * set_; }
+    T* blocks(int set) const { return in_place_ ? nullptr : rest(set) + n_rest_; }
+
+    // The sums of all sets, to where the synapses have their values.
+    void finish(Control& control, int threads) const {
+        if (!wanted() || in_place_) return;
+        auto body = [&](int member, int size) {
+            const auto put = [&](index source, index k) {
+                T total = 0;
+                for (int set = 0; set < sets_; ++set) total += rest(set)[k];
+                target_[permutation_ ? permutation_[source] : source] = total;
+            };
+            for (index k = n_rest_ * member / size, end = n_rest_ * (member + 1) / size; k < end; ++k)
+                put(pattern_.rest_source ? pattern_.rest_source[k] : k, k);
+            const index n = n_blocks_ * GROUP;
+            for (index k = n * member / size, end = n * (member + 1) / size; k < end; ++k)
+                if (pattern_.block_source[k] >= 0) put(pattern_.block_source[k], n_rest_ + k);
+        };
+        on_threads(control, pattern_.n_synapses < 50000 ? 1 : threads, body);
+    }
+
+   private:
+    const Pattern& pattern_;
+    const std::int32_t* permutation_;
+    T* target_;
+    int sets_;
+    index n_rest_ = 0, n_blocks_ = 0, set_ = 0;
+    bool in_place_ = false;
+    Buffer sums_;
+};
+
+// What the panels of some steps add to the gradients of all layers and of the bias.
+template <class T>
+class Gradients {
+   public:
+    // W_out is summed by neuron as the others are: its rows are those of the transpose.
+    Gradients(const Call& call, int sets, int workers)
+        : call_(call), sets_(sets), hidden_(call.hidden.matrix, nullptr, call.hidden.grad_values, sets),
+          input_(call.input.matrix, nullptr, call.input.grad_values, sets),
+          readout_(call.readout.transposed, call.readout.permutation, call.readout.grad_values, sets),
+          cursor_size_(aligned(call.neurons * 4) + aligned((call.neurons + GROUP - 1) / GROUP * 4)),
+          cursors_(wanted(call) ? workers * cursor_size_ : 0),
+          bias_(call.grad_bias ? sets * aligned(call.neurons * sizeof(T)) : 0) {
+        if (call.grad_bias) std::memset(bias_.as<T>(), 0, sets * aligned(call.neurons * sizeof(T)));
+    }
+    static bool wanted(const Call& call) {
+        return call.hidden.grad_values || call.input.grad_values || call.readout.grad_values || call.grad_bias;
+    }
+
+    // The groups [first, last) of neurons.
+    void add(const Panels<T>& panels, index first, index last, index columns, bool outgrown, Control& control, int set, int member) const {
+        const Rows<T> deltas{panels.deltas, panels.delta_row}, before{panels.rates, panels.rate_row};
+        const Rows<T> rates{panels.rates + panels.step, panels.rate_row}, x{panels.x, panels.delta_row};
+        const Rows<T> outer{panels.grad_output, panels.delta_row};
+        auto* row_at = reinterpret_cast<std::int32_t*>(cursors_.as<char>() + member * cursor_size_);
+        auto* block_at = row_at + aligned(call_.neurons * 4) / 4;
+        const auto layer = [&](const LayerGradient<T>& g, Rows<T> left, Rows<T> right, index together, bool prefetch) {
+            if (!g.wanted()) return;
+            ValueGradient<T>{g.pattern(), g.rest(set), g.blocks(set), row_at, block_at, left, right, panels.delta_row, together, prefetch}
+                .add(first, last, control, member);
+        };
+        layer(hidden_, deltas, before, columns, outgrown);
+        layer(input_, deltas, x, columns, false);
+        if (panels.grad_output) layer(readout_, rates, outer, columns, false);
+        if (!call_.grad_bias) return;
+        T* bias = bias_.as<T>() + set * (aligned(call_.neurons * sizeof(T)) / sizeof(T));
+        const index end = last * GROUP < call_.neurons ? last * GROUP : call_.neurons;
+        for (index i = first * GROUP; i < end; ++i) {
+            typename ValueGradient<T>::vec sum = {};
+            for (index k = 0; k < panels.delta_row; k += ValueGradient<T>::LANES) sum += ValueGradient<T>::S::load(deltas[i] + k);
+            bias[i] += ValueGradient<T>::S::sum(sum);
+        }
+    }
+
+    index work(index group) const {  // what a group costs, roughly
+        index total = GROUP;
+        for (const LayerGradient<T>* g : {&hidden_, &input_, &readout_}) {
+            const Pattern& p = g->pattern();
+            if (!g->wanted()) continue;
+            const index begin = group * GROUP, end = begin + GROUP < p.n_rows ? begin + GROUP : p.n_rows;
+            total += p.rest_start[end] - p.rest_start[begin] + (p.block_start ? 3 * (p.block_start[group + 1] - p.block_start[group]) : 0);
+        }
+        return total;
+    }
+
+    void finish(Control& control) const {
+        for (const LayerGradient<T>* g : {&hidden_, &input_, &readout_}) g->finish(control, call_.threads);
+        const index stride = aligned(call_.neurons * sizeof(T)) / sizeof(T);
+        for (index i = 0; call_.grad_bias && i < call_.neurons; ++i) {
+            T total = 0;
+            for (int set = 0; set < sets_; ++set) total += bias_.as<T>()[set * stride + i];
+            static_cast<T*>(call_.grad_bias)[i] = total;
+        }
+    }
+
+   private:
+    const Call& call_;
+    int sets_;
+    LayerGradient<T> hidden_, input_, readout_;
+    index cursor_size_;
+    Buffer cursors_, bias_;
+};
+
+}  // namespace graphrnn::GRAPHRNN_ISA

@@ -1,0 +1,368 @@
+"""The backends on a network of one's own: speed, memory, and how far the machine's limit is."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from graphrnn import _checks, io
+from graphrnn.connectome import Connectome
+from graphrnn.graph import AreaGraph
+from graphrnn.kernels import BACKENDS, GATHER_WIDTH, Choice, available_backends, choose_backend, gather
+from graphrnn.nn import CTRNN, SparseLayer
+from graphrnn.training.memory import in_new_process, peak_of
+from graphrnn.training.timing import machine, time_in_turns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["BackendResult", "Benchmark", "TrainingStep", "benchmark", "peak_memory", "peak_of_training"]
+
+_DENSE_WORK = 10**10  # neurons² · time · batch up to which the dense reference takes part, about a second
+_GATHERED = 2 * 10**7  # rows per timed gather: enough to start the threads for
+_GATHER = "gather"
+_HERE = "graphrnn.training.benchmark:peak_of_training"
+_ROUNDING = 1e-3  # largest relative difference between backends that can be rounding
+
+
+@dataclass(frozen=True)
+class BackendResult:
+    """Training steps of one backend."""
+
+    backend: str
+    seconds: tuple[float, ...]  # of each round
+    loss: float  # of the first step
+    gradient: float  # norm of the gradient of the recurrent weights in the first step
+    memory: int | None  # bytes at most above those before; None where not measured
+    explained: str  # what `CTRNN.explain` says
+
+    @property
+    def median(self) -> float:
+        """Seconds per training step."""
+        return statistics.median(self.seconds)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What `benchmark` found, with all that the figures depend on."""
+
+    neurons: int
+    synapses: int
+    time_steps: int
+    batch: int
+    threads: int
+    device: str
+    auto: Choice  # what "auto" takes, and why
+    results: tuple[BackendResult, ...]
+    gather_seconds: tuple[float, ...]  # per synapse and row of 16 rates, of each round; empty if unknown
+    left_out: dict[str, str]  # backend → why
+
+    @property
+    def synapse_steps(self) -> int:
+        """S · T · B of one training step."""
+        return self.synapses * self.time_steps * self.batch
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds in which the machine gathers the rates of one training step; None if unknown.
+
+            limit = 3 · S · T · ⌈B / 16⌉ · g
+
+        A step makes three sparse products over all synapses and time steps: W r, its transpose for the
+        gradient of the rates, and the gradient of the values. Each needs a row of 16 rates, one cache
+        line, per synapse and tile of 16 trials. g is the median time of such a row in a plain loop.
+        """
+        if not self.gather_seconds or not self.synapses:
+            return None
+        rows = self.synapses * self.time_steps * -(-self.batch // GATHER_WIDTH)
+        return 3 * rows * statistics.median(self.gather_seconds)
+
+    @property
+    def disagreement(self) -> float:
+        """Largest relative difference between the backends' losses and gradients of the first step."""
+        losses, gradients = zip(*((result.loss, result.gradient) for result in self.results), strict=True)
+        return max(_spread(losses), _spread(gradients))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all backends computed the same, but for rounding."""
+        return self.disagreement <= _ROUNDING
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per backend: `step` in seconds, `synapse_steps` per second, `of_limit`, `memory`, `auto`."""
+        import pandas as pd
+
+        rows = [
+            {
+                "step": result.median,
+                "synapse_steps": self.synapse_steps / result.median,
+                "of_limit": float("nan") if self.limit is None else self.limit / result.median,
+                "memory": float("nan") if result.memory is None else float(result.memory),
+                "auto": result.backend == self.auto.name,
+            }
+            for result in self.results
+        ]
+        names = pd.Index([result.backend for result in self.results], name="backend")
+        return pd.DataFrame(rows, index=names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON values, and the machine."""
+        limit = {"limit": self.limit, "synapse_steps": self.synapse_steps}
+        return {**asdict(self), "auto": self.auto._asdict(), **limit, "machine": machine(self.device)}
+
+
+def benchmark(
+    network: Any,
+    *,
+    backends: Sequence[str] | None = None,
+    time_steps: int = 100,
+    batch: int = 64,
+    rounds: int = 5,
+    threads: int | None = None,
+    device: torch.device | str = "cpu",
+    memory: bool = True,
+) -> Benchmark:
+    """Times whole training steps of a network on every available backend, in turns.
+
+    A step is the forward pass, a squared error on the readouts (on the rates, where there are none), the
+    backward pass and Adam, in float32. Peak memory is measured in a new process per backend, above what
+    was in use when the network was loaded; see `peak_memory`.
+
+    Args:
+        network: a `Connectome`, or an area graph or structure, which is compiled.
+        backends: names; default all that are available, `reference` only while dense is still quick.
+        time_steps: T of a sequence.
+        batch: trials in a step.
+        rounds: how often each backend is timed; the median counts.
+        threads: of the CPU; None for torch's choice.
+        device: "cpu" or "cuda".
+        memory: whether to measure it.
+
+    Returns:
+        A `Benchmark`, whose `table` is a pandas DataFrame.
+
+    Raises:
+        ValueError, TypeError: for a backend that is not available, an argument out of range.
+
+    Example:
+        >>> import graphrnn as gr
+        >>> from graphrnn.training import benchmark
+        >>> net = gr.MultiArea(dims=[2, 100, 1]).compile(seed=0)
+        >>> found = benchmark(net, time_steps=10, batch=4, memory=False)
+        >>> bool((found.table["step"] > 0).all())
+        True
+    """
+    call = "benchmark(...)"
+    _checks.count(call, "time_steps", time_steps)
+    _checks.count(call, "batch", batch)
+    _checks.count(call, "rounds", rounds)
+    if threads is not None:
+        _checks.count(call, "threads", threads)
+    if backends is not None and len(backends) == 0:
+        raise ValueError(
+            "`benchmark(backends=[])` needs at least one backend. Leave it out to time all that are "
+            "available."
+        )
+    net = network if isinstance(network, Connectome) else network.compile(0)
+    device = torch.device(device)
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if threads is None else threads)
+    try:
+        return _benchmark(net, backends, time_steps, batch, rounds, device, memory)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _benchmark(
+    net: Connectome,
+    asked: Sequence[str] | None,
+    time_steps: int,
+    batch: int,
+    rounds: int,
+    device: torch.device,
+    memory: bool,
+) -> Benchmark:
+    work = net.n_neurons**2 * time_steps * batch
+    backends, left_out = _chosen(asked, device, work)
+    steps = {name: TrainingStep(net, name, time_steps, batch, device) for name in backends}
+    losses = {name: float(step()) for name, step in steps.items()}
+    gradients = {name: step.gradient for name, step in steps.items()}
+    explained = {name: step.rnn.explain() for name, step in steps.items()}
+    contenders: dict[str, Callable[[], Any]] = dict(steps)
+    plain_loop, rows = _plain_loop(net) if device.type == "cpu" else (None, 0)
+    if plain_loop is not None:
+        contenders[_GATHER] = plain_loop
+    seconds = time_in_turns(contenders, rounds=rounds, device=device)
+    gathered = seconds.pop(_GATHER, [])
+    steps.clear()  # their memory is needed next
+    contenders.clear()
+    peaks = peak_memory(net, backends, time_steps, batch, device) if memory else {}
+    return Benchmark(
+        neurons=net.n_neurons,
+        synapses=net.hidden.size,
+        time_steps=time_steps,
+        batch=batch,
+        threads=torch.get_num_threads(),
+        device=str(device),
+        auto=choose_backend("auto", device, torch.float32),
+        results=tuple(
+            BackendResult(
+                backend=name,
+                seconds=tuple(seconds[name]),
+                loss=losses[name],
+                gradient=gradients[name],
+                memory=peaks.get(name),
+                explained=explained[name],
+            )
+            for name in backends
+        ),
+        gather_seconds=tuple(value / rows for value in gathered),
+        left_out=left_out,
+    )
+
+
+def _chosen(
+    asked: Sequence[str] | None, device: torch.device, dense_work: int
+) -> tuple[list[str], dict[str, str]]:
+    """The backends to time, and why the others are not."""
+    if asked is not None:
+        return list(dict.fromkeys(choose_backend(name, device, torch.float32).name for name in asked)), {}
+    available = list(available_backends(device, torch.float32))
+    left_out = {
+        name: str(backend.unavailable(device, torch.float32))
+        for name, backend in BACKENDS.items()
+        if name not in available
+    }
+    if dense_work > _DENSE_WORK:
+        available.remove("reference")
+        left_out["reference"] = "dense, and this network is large; name it to time it all the same"
+    return available, left_out
+
+
+class TrainingStep:
+    """One whole training step of a network: forward, squared error, backward, Adam; float32.
+
+    Two of the same network start from the same weights, inputs and targets, whatever the backend.
+
+    Args:
+        net: the network.
+        backend: the backend of the recurrence.
+        time_steps: T of a sequence.
+        batch: trials in a step.
+        device: where it runs.
+    """
+
+    def __init__(
+        self, net: Connectome, backend: str, time_steps: int, batch: int, device: torch.device | str = "cpu"
+    ) -> None:
+        random = torch.Generator().manual_seed(0)
+        # Made on the CPU, by "auto": the weights are the same on every device.
+        # One τ, because dt would have to fit the areas' own; the speed is the same.
+        rnn = CTRNN(net, dt=10.0, tau=100.0, generator=random, device="cpu", dtype=torch.float32)
+        self.rnn = rnn.to(device)
+        self.rnn.backend = backend
+        self.optimizer = torch.optim.Adam(self.rnn.parameters(), lr=1e-4)
+        self.x = torch.randn(batch, time_steps, net.n_inputs, generator=random).to(device)
+        self.y = torch.randn(batch, time_steps, net.n_readouts, generator=random).to(device)
+        # Without input, zero would stay zero.
+        start = torch.randn(batch, net.n_neurons, generator=random).to(device)
+        self.start = None if net.n_inputs else start
+
+    def __call__(self) -> Tensor:
+        """Takes a step and returns its loss."""
+        self.optimizer.zero_grad()
+        readout, rates, _ = self.rnn(self.x, self.start)
+        # Without readouts, what the neurons do has to serve.
+        loss = (readout - self.y).square().mean() if self.y.numel() else rates.square().mean()
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        return loss.detach()
+
+    @property
+    def gradient(self) -> float:
+        """Norm of the gradient of the recurrent weights in the last step."""
+        gradient = self.rnn.hidden.values.grad
+        return 0.0 if gradient is None else float(gradient.norm())
+
+
+def _spread(numbers: Sequence[float]) -> float:
+    """Largest difference between numbers, relative to the largest of them."""
+    if len({str(number) for number in numbers}) == 1:  # NaN equals itself here
+        return 0.0
+    if not all(math.isfinite(number) for number in numbers):
+        return math.inf
+    return (max(numbers) - min(numbers)) / max(abs(number) for number in numbers)
+
+
+def _plain_loop(net: Connectome) -> tuple[Callable[[], Any] | None, int]:
+    """The gather that a sparse product of this network cannot do without, and its rows."""
+    native = BACKENDS["native"].unavailable(torch.device("cpu"), torch.float32)
+    if native is not None or not net.hidden.size:
+        return None, 0
+    pattern = SparseLayer(net.hidden, bias=False, dtype=torch.float32).pattern
+    values, rates = torch.ones(net.hidden.size), torch.ones(net.n_neurons, GATHER_WIDTH)
+    out, threads = torch.empty_like(rates), torch.get_num_threads()
+    repeat = max(1, _GATHERED // net.hidden.size)
+
+    def plain_loop() -> Tensor:
+        return gather(values, pattern, rates, out=out, repeat=repeat, threads=threads)
+
+    return plain_loop, repeat * net.hidden.size
+
+
+def peak_memory(
+    net: Connectome,
+    backends: Sequence[str],
+    time_steps: int,
+    batch: int,
+    device: torch.device | str = "cpu",
+) -> dict[str, int | None]:
+    """Peak memory of training steps in bytes, each backend in a process of its own.
+
+    Counted is what a process needs at most during two training steps, Adam and the network's weights and
+    index arrays included, above what it had when the packages were imported, a step of a tiny network
+    taken, and the `Connectome` loaded. On a GPU it is the device's memory.
+
+    Args:
+        net: the network.
+        backends: their names.
+        time_steps: T of a sequence.
+        batch: trials in a step.
+        device: "cpu" or "cuda".
+
+    Returns:
+        Backend → bytes; None where the process failed or the system does not say.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.npz"
+        io.write(net, path)
+        size = {"time_steps": time_steps, "batch": batch, "device": str(device)}
+        threads = torch.get_num_threads()
+        return {
+            name: in_new_process(_HERE, path=str(path), backend=name, threads=threads, **size)
+            for name in backends
+        }
+
+
+def peak_of_training(
+    path: str, backend: str, time_steps: int, batch: int, device: str, threads: int
+) -> int | None:
+    """Peak memory of training steps of the network in a file, in this process."""
+    torch.set_num_threads(threads)
+    tiny = AreaGraph()
+    tiny.add_area("area", 8)
+    tiny.project("area", "area")
+    TrainingStep(tiny.compile(0), backend, 2, 2, device)()  # loads what is loaded late
+    net = io.read(path)
+    if not isinstance(net, Connectome):
+        raise TypeError(f"`peak_of_training({path!r}, ...)` needs a file with a Connectome.")
+    return peak_of(lambda: TrainingStep(net, backend, time_steps, batch, device), torch.device(device))

@@ -1,0 +1,117 @@
+"""Fair timing: contenders take turns, so that a machine that changes its speed does so to all of them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graphrnn import _checks
+
+__all__ = ["machine", "time_in_turns"]
+
+
+def time_in_turns(
+    contenders: Mapping[str, Callable[[], Any]],
+    *,
+    rounds: int = 5,
+    warmup: int = 1,
+    device: torch.device | str = "cpu",
+) -> dict[str, list[float]]:
+    """Times functions in turns, A B C, A B C, and so on.
+
+    The figure to quote is the ratio of medians. On a GPU the clock is read when all of its work is done.
+
+    Args:
+        contenders: functions without arguments, by name.
+        rounds: how often each is timed.
+        warmup: how often each is called before, untimed.
+        device: where they work.
+
+    Returns:
+        The seconds of each call, in the order of `contenders`.
+
+    Raises:
+        ValueError, TypeError: for `rounds` below 1 or `warmup` below 0.
+
+    Example:
+        >>> seconds = time_in_turns({"short": lambda: sum(range(10)), "long": lambda: sum(range(10**6))})
+        >>> min(seconds["short"]) < min(seconds["long"])
+        True
+    """
+    _checks.count(f"time_in_turns(..., rounds={rounds!r})", "rounds", rounds)
+    _checks.count(f"time_in_turns(..., warmup={warmup!r})", "warmup", warmup, 0)
+    wait = _waiter(torch.device(device))
+    for contender in contenders.values():
+        for _ in range(warmup):
+            contender()
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            wait()
+            start = time.perf_counter()
+            contender()
+            wait()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def _waiter(device: torch.device) -> Callable[[], None]:
+    """A function that returns once the device has done what it was told."""
+    if device.type == "cpu":
+        return lambda: None
+    module = torch.get_device_module(device)
+    return lambda: module.synchronize(device)
+
+
+def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What figures of speed depend on: processor, cores, memory, system, versions; plain JSON values.
+
+    Example:
+        >>> sorted(machine())
+        ['cores', 'device', 'memory_gb', 'processor', 'python', 'system', 'torch']
+    """
+    device = torch.device(device)
+    return {
+        "processor": _processor(),
+        "cores": _cores(),
+        "memory_gb": _memory_gb(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _processor() -> str:
+    """The processor's name, with the vector instructions that matter here."""
+    name, flags = platform.processor() or platform.machine(), set()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            field, _, value = line.partition(":")
+            if field.strip() == "model name":
+                name = value.strip()
+            elif field.strip() == "flags":
+                flags = set(value.split())
+    known = [label for flag, label in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags]
+    return f"{name}, {known[0]}" if known else name
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_gb() -> float | None:
+    try:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1)
+    except (AttributeError, ValueError, OSError):  # no such question on this system
+        return None

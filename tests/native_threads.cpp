@@ -1,0 +1,149 @@
+// Runs the native library by itself, over many sizes, tiles, teams and numbers of threads, and compares each
+// result with that of one thread. Built with -fsanitize=thread it looks for races: torch's OpenMP threads
+// would hide them from the sanitizer, and without OpenMP the library starts threads of its own.
+// docs/native-backend.md says how to build and run it; it needs no torch and no Python.
+#include <cmath>
+#include <cstdio>
+#include <random>
+#include <vector>
+
+#include "../graphrnn/kernels/native/src/api.hpp"
+
+extern "C" {
+int graphrnn_best_isa();
+int graphrnn_forward(const graphrnn::Call*);
+int graphrnn_backward(const graphrnn::Call*);
+int graphrnn_count_blocks(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, int, std::int64_t*, std::int64_t*);
+int graphrnn_find_blocks(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, int, std::int32_t*, std::int32_t*,
+                         std::int32_t*, std::int32_t*, std::int32_t*, std::int32_t*);
+}
+
+namespace {
+
+using Ints = std::vector<std::int32_t>;
+std::mt19937 generator(0);
+
+int choose(std::initializer_list<int> from) { return from.begin()[generator() % from.size()]; }
+
+// Where the synapses are, some in blocks.
+struct Rows {
+    Ints start, col, parts[6];
+    graphrnn::Pattern pattern{};
+    void finish(int n_cols, int shared) {
+        const std::int64_t n_rows = std::int64_t(start.size()) - 1, n = std::int64_t(col.size());
+        std::int64_t blocks = 0, rest = 0;
+        graphrnn_count_blocks(n_rows, n_cols, start.data(), col.data(), shared, &blocks, &rest);
+        const std::int64_t sizes[6] = {(n_rows + 7) / 8 + 1, blocks, blocks * 8, n_rows + 1, rest, rest};
+        for (int k = 0; k < 6; ++k) parts[k].resize(sizes[k] + 1);  // never a null pointer
+        graphrnn_find_blocks(n_rows, n_cols, start.data(), col.data(), shared, parts[0].data(), parts[1].data(), parts[2].data(),
+                             parts[3].data(), parts[4].data(), parts[5].data());
+        pattern = {n_rows, n_cols, n, parts[0].data(), parts[1].data(), parts[2].data(), parts[3].data(), parts[4].data(), parts[5].data()};
+        if (blocks == 0) pattern = {n_rows, n_cols, n, nullptr, nullptr, nullptr, start.data(), col.data(), nullptr};
+    }
+};
+
+template <class T>
+std::vector<T> numbers(std::int64_t size, double scale) {
+    std::normal_distribution<double> normal(0, scale);
+    std::vector<T> result(size + 1);
+    for (T& number : result) number = T(normal(generator));
+    return result;
+}
+
+// One sparse matrix, its transpose, its values and their gradient.
+template <class T>
+struct Matrix {
+    Rows rows, columns;
+    Ints permutation;
+    std::vector<T> values, grad;
+    Matrix(int n_post, int n_pre, double density, int shared) {
+        std::vector<Ints> at(n_pre), source(n_pre);
+        rows.start = {0};
+        for (int i = 0; i < n_post; ++i) {
+            for (int j = 0; j < n_pre; ++j)
+                if (generator() < density * 4294967296.0) {
+                    at[j].push_back(i), source[j].push_back(int(rows.col.size()));
+                    rows.col.push_back(j);
+                }
+            rows.start.push_back(int(rows.col.size()));
+        }
+        columns.start = {0};
+        for (int j = 0; j < n_pre; ++j) {
+            columns.col.insert(columns.col.end(), at[j].begin(), at[j].end());
+            permutation.insert(permutation.end(), source[j].begin(), source[j].end());
+            columns.start.push_back(int(columns.col.size()));
+        }
+        values = numbers<T>(std::int64_t(rows.col.size()), 0.3), grad.resize(values.size());
+        permutation.push_back(0);
+        rows.finish(n_pre, shared), columns.finish(n_post, shared);
+    }
+    graphrnn::Layer layer() {
+        return {rows.pattern, columns.pattern, permutation.data(), values.data(), rows.pattern.n_synapses ? grad.data() : nullptr};
+    }
+};
+
+template <class T>
+double difference(const std::vector<std::vector<T>>& a, const std::vector<std::vector<T>>& b) {
+    double largest = 0;
+    for (std::size_t k = 0; k < a.size(); ++k) {
+        double size = 1e-30, error = 0;
+        for (std::size_t i = 0; i < a[k].size(); ++i)
+            size = std::fmax(size, std::fabs(b[k][i])), error = std::fmax(error, std::fabs(double(a[k][i]) - double(b[k][i])));
+        largest = std::fmax(largest, error / size);
+    }
+    return largest;
+}
+
+// One network under many schedules; false where a result differs from that of one thread.
+template <class T>
+bool network() {
+    const int n = choose({1, 9, 40, 130}), steps = choose({1, 2, 5, 14}), batch = choose({1, 3, 16, 33, 70});
+    const int shared = choose({1, 3, 9}), n_inputs = choose({0, 2, 9}), n_readouts = choose({0, 1, 9});
+    Matrix<T> hidden(n, n, choose({0, 10, 50}) / 100.0, shared), input(n, n_inputs, 0.5, shared), readout(n_readouts, n, 0.5, shared);
+    const std::int64_t state = std::int64_t(n) * batch, all = state * steps, outer = std::int64_t(steps) * batch;
+    auto x = numbers<T>(outer * n_inputs, 1), bias = numbers<T>(n, 0.1), drive = numbers<T>(all, 1), alpha = numbers<T>(n, 0.05);
+    auto v0 = numbers<T>(state, 1), r0 = numbers<T>(state, 1), noise = numbers<T>(all, 0.1);
+    auto grad_rates = numbers<T>(all, 1), grad_output = numbers<T>(outer * n_readouts, 1), grad_v = numbers<T>(state, 1);
+    for (T& a : alpha) a = T(0.5) + a;
+    std::vector<std::vector<T>> expected;
+    for (int trial = 0; trial < 6; ++trial) {
+        graphrnn::Call call{};
+        call.steps = steps, call.neurons = n, call.batch = batch, call.is_double = sizeof(T) == 8, call.activation = graphrnn::TANH;
+        call.threads = trial ? choose({1, 2, 3, 4}) : 1;
+        call.isa = int(generator() % (graphrnn_best_isa() + 1)), call.noisy = 1, call.cache_bytes = choose({1, 4096, 1 << 20});
+        const bool fixed = trial && generator() % 4;
+        call.tile_bytes = fixed ? choose({16, 32, 64}) : 0, call.team = fixed ? choose({1, call.threads}) : 0;
+        call.hidden = hidden.layer(), call.input = input.layer(), call.readout = readout.layer();
+        call.x = x.data(), call.bias = bias.data(), call.drive = drive.data(), call.alpha = alpha.data();
+        call.v0 = v0.data(), call.r0 = r0.data(), call.noise = noise.data();
+        std::vector<T> rates(all), states(all), v_last(state), output(outer * n_readouts + 1);
+        std::vector<T> grad_x(outer * n_inputs + 1), grad_bias(n), grad_drive(all), grad_alpha(n), grad_v0(state), grad_r0(state);
+        call.rates = rates.data(), call.states = states.data(), call.v_last = v_last.data(), call.output = output.data();
+        call.release = [] { return static_cast<void*>(nullptr); }, call.acquire = [](void*) {}, call.interrupted = [] { return 0; };
+        if (graphrnn_forward(&call) != graphrnn::DONE) return false;
+        call.grad_rates = grad_rates.data(), call.grad_output = n_readouts ? grad_output.data() : nullptr, call.grad_v_last = grad_v.data();
+        call.grad_x = n_inputs ? grad_x.data() : nullptr, call.grad_bias = grad_bias.data(), call.grad_drive = grad_drive.data();
+        call.grad_alpha = grad_alpha.data(), call.grad_v0 = grad_v0.data(), call.grad_r0 = grad_r0.data();
+        if (graphrnn_backward(&call) != graphrnn::DONE) return false;
+        const std::vector<std::vector<T>> result{rates,     v_last,     output,     hidden.grad, input.grad, readout.grad, grad_x,
+                                                 grad_bias, grad_drive, grad_alpha, grad_v0,     grad_r0};
+        if (!trial) expected = result;
+        const double error = difference(result, expected);
+        if (!(error <= (sizeof(T) == 8 ? 1e-11 : 1e-4))) {
+            std::printf("off by %g: neurons %d steps %d batch %d threads %d isa %d tile %d team %d\n", error, n, steps, batch, call.threads,
+                        call.isa, call.tile_bytes, call.team);
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const int count = argc > 1 ? std::atoi(argv[1]) : 100;
+    int wrong = 0;
+    for (int k = 0; k < count; ++k) wrong += k % 2 ? !network<double>() : !network<float>();
+    std::printf("%d networks, %d wrong\n", count, wrong);
+    return wrong != 0;
+}

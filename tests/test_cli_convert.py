@@ -1,0 +1,86 @@
+import sys
+from pathlib import Path
+
+import pytest
+from cases import NETWORKS
+
+import graphrnn as gr
+from graphrnn.cli import main
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("edges.csv").write_text("a,b,n\n1,2,3\n1,2,4\n2,9,1\n")
+    Path("cells.csv").write_text("id,klass\n1,S\n2,M\n")
+
+
+def run(capsys, *words):
+    code = main(["convert", *words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_a_table_of_others_becomes_a_network(capsys):
+    words = ["edges.csv", "net.npz", "--nodes", "cells.csv", "--unknown", "drop"]
+    words += [f"--column={pair}" for pair in ("pre=a", "post=b", "weight=n", "area=klass")]
+    assert run(capsys, *words) == (0, "wrote net.npz: 2 neurons in 2 areas, 1 synapse\n", "")
+    net = gr.io.read("net.npz")
+    assert (net.hidden.weight.tolist(), dict(net.report)) == ([7.0], {"merged": 1, "dropped": 1})
+    assert [file["name"] for file in net.provenance.steps[0]["files"]] == ["edges.csv", "cells.csv"]
+    run(capsys, "edges.csv", "bare.npz", "--column=pre=a", "--column=post=b", "--column=weight=")
+    assert gr.io.read("bare.npz").hidden.weight is None
+
+
+def test_a_chain_of_whole_formats_loses_nothing(capsys):
+    net = NETWORKS["measured"]
+    gr.io.write(net, "a.npz")
+    for source, target in [("a.npz", "b.graphml"), ("b.graphml", "c.gexf"), ("c.gexf", "d.npz")]:
+        assert run(capsys, source, target)[0] == 0
+    assert gr.io.read("d.npz") == net
+    assert gr.io.read("d.npz").provenance == net.provenance
+    assert Path("d.npz").read_bytes() == Path("a.npz").read_bytes()
+
+
+def test_an_area_graph_is_converted(capsys):
+    graph = gr.AreaGraph()
+    graph.add_area("V1", 4)
+    graph.project("V1", "V1", gr.FixedIndegree(2))
+    gr.io.write(graph, "g.toml")
+    out = run(capsys, "g.toml", "g.graphml")[1]
+    assert out == "wrote g.graphml: an area graph of 1 areas and 1 projections\n"
+    assert gr.io.read("g.graphml").edges["V1", "V1"]["rule"] == gr.FixedIndegree(2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["no.csv", "x.npz"], "no.csv: found no such file. Give the path of a file."),
+        (
+            ["edges.csv", "x.npz", "--column", "pre"],
+            "needs OURS=THEIRS for --column, such as pre=from_id; it got 'pre'.",
+        ),
+        (
+            ["edges.csv", "x.npz"],
+            "edges.csv: needs a column for pre and post in its table of edges; it has 'a', 'b', "
+            "'n'. Say which with --column pre=NAME --column post=NAME.",
+        ),
+        (
+            ["edges.csv", "x.toml", "--column", "pre=a", "--column", "post=b"],
+            "x.toml: writes an AreaGraph; it got Connectome. Write the network to a .npz file.",
+        ),
+    ],
+)
+def test_what_cannot_be_converted_is_named(capsys, words, message):
+    assert run(capsys, *words) == (2, "", f"graphrnn convert: error: {message}\n")
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    code, _, err = run(capsys, "edges.csv", "x.parquet", "--column", "pre=a", "--column", "post=b")
+    assert (code, err) == (
+        2,
+        "graphrnn convert: error: x.parquet: needs the package pyarrow, which is not installed. Install it "
+        "with `pip install 'graphrnn[parquet]'`.\n",
+    )
+    assert not Path("x.parquet").exists()

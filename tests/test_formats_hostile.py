@@ -1,0 +1,649 @@
+"""Broken and hostile files are refused in one sentence with file, place and way out; soon, and small."""
+
+# ruff: noqa: E501  messages and files stand here in full
+
+import dataclasses
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from cases import NETWORKS
+from test_io import Trap, error_of
+
+import graphrnn as gr
+
+NET = NETWORKS["measured_without_levels"]
+WEIGHTED = NET.with_weights(hidden=[0.5, -1.0, 2.0, 3.0, 0.25])
+ENDINGS = [".npz", ".csv", ".tsv", ".parquet", ".graphml", ".gexf", ".h5", ".npy", ".mtx", ".mat"]
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def refused(name, content, **choices):
+    """The message about a file, without the call that it begins with."""
+    Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+    message = error_of(lambda: gr.io.read(name, **choices))
+    begin = re.match(r"`io\.read\(.*?\)(, node '\w+')?` ", message, re.DOTALL)
+    assert begin is not None, message
+    return message[begin.end() :]
+
+
+NODES = "neuron,area\na,V1\nb,V1\n"
+TABLES = [
+    # edges, table of nodes, the error
+    ("", None, "found an empty file 'e.csv'. Its first row names the columns."),
+    (
+        "a,b\nx,y\n",
+        None,
+        "needs a column for pre and post in its table of edges; it has 'a', 'b'. Say which with "
+        "columns={'pre': ..., 'post': ...}.",
+    ),
+    (
+        "pre,post\na,b\na\n",
+        None,
+        "needs 2 cells in every row of 'e.csv'; row 2 has 1. The file is truncated or a cell needs quotes.",
+    ),
+    (
+        'pre,post\na,"b\nc,d\n',
+        None,
+        "cannot read line 3 of 'e.csv': unexpected end of data. Correct it there.",
+    ),
+    ("pre,pre\na,b\n", None, "needs columns of different names; two are 'pre'. Rename one."),
+    ("pre,post\na,\n", None, "needs a name in every row of the column 'post'; edge 1 has none."),
+    (
+        "pre,post,weight\na,b,1\nb,a,two\n",
+        None,
+        "needs numbers in the column 'weight'; edge 2 has 'two'. Correct the cell, or choose other columns "
+        "with "
+        "`columns`.",
+    ),
+    (
+        "pre,post,weight\na,b,1\nb,a,NaN\n",
+        None,
+        "needs numbers in the column 'weight'; edge 2 has 'NaN'. Leave the cell empty where none is known.",
+    ),
+    (
+        "pre,post,weight\na,b,1e999\n",
+        None,
+        "needs finite numbers in the column 'weight'; edge 1 has inf.",
+    ),
+    (
+        "pre,post,delay\na,b,-1\n",
+        None,
+        "found contradictions in this file: an edge has no delay, or one below 0, while others have one. "
+        "Correct "
+        "them there.",
+    ),
+    (
+        "pre,post,kind\na,b,sideways\n",
+        None,
+        "needs one of forward, backward, lateral, within, unclassified in the column 'kind' of the edges; "
+        "it found "
+        "'sideways'. Read no kinds with columns={'kind': None}.",
+    ),
+    (
+        "pre,post\na,c\n",
+        NODES,
+        "needs both ends of every edge in the table of nodes; 'c' of edge 1 is not there (1 such edges in "
+        "all). "
+        "Add the neuron, or leave these edges out with unknown='drop'.",
+    ),
+    (
+        "pre,post\na,b\n",
+        "neuron,area\na,V1\nb,V1\na,V2\n",
+        "needs each node once; 'a' is listed more often (1 repeated in all).",
+    ),
+    (
+        "pre,post\na,b\n",
+        "neuron,area\na,V1\nb,\n",
+        "needs an area for every node; 'b', node 2, has none. Fill the cell, or put all neurons into one "
+        "area with "
+        "columns={'area': None}.",
+    ),
+    (
+        "pre,post\na,b\n",
+        "neuron,sign\na,1\nb,2\n",
+        "needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column 'sign' of the nodes.",
+    ),
+    (
+        "pre,post\na,b\n",
+        "neuron,area,level\na,V1,0\nb,V1,1\n",
+        "needs one level for the whole area 'V1'; its neurons have 0, 1. Split the area or give one level.",
+    ),
+    (
+        "pre,post\na,b\n",
+        "neuron,role\na,area\nb,muscle\n",
+        "needs input, area or readout as the role of each node; 'b' has 'muscle'. Correct the cell, or "
+        "read no "
+        "roles with columns={'role': None}.",
+    ),
+    (
+        "pre,post\nb,a\n",
+        "neuron,role,area\na,input,i\nb,area,V1\n",
+        "allows edges from inputs to neurons, among neurons and from neurons to readouts; 'b' → 'a' runs "
+        "from area "
+        "to input. Remove it.",
+    ),
+    (
+        "pre,post\na,b\n",
+        "cell,size\na,1\nb,1\nc,1\n\n,1\n",
+        "needs a name in every row of the column 'cell'; node 4 has none.",
+    ),
+    (
+        "pre,post,rule\na,b,[1\n",
+        "name,size\na,1\nb,1\n",
+        "cannot read the rule '[1' as JSON. Write it as docs/formats.md shows.",
+    ),
+    (
+        "pre,post,rule\na,b,0.5\n",
+        "name,size\na,1\nb,-1\n",
+        "needs `size` of at least 1; it got -1.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("edges", "nodes", "message"), TABLES)
+def test_a_table_that_cannot_be(edges, nodes, message):
+    if nodes is not None:
+        Path("e.nodes.csv").write_text(nodes)
+    assert refused("e.csv", edges) == message
+
+
+def test_duplicates_are_refused_where_forbidden():
+    assert refused("e.csv", "pre,post\na,b\nb,a\na,b\n", duplicates="error") == (
+        "needs each pair once where duplicates='error'; 1 edges repeat another. Merge them yourself or use "
+        "duplicates='sum'."
+    )
+
+
+def test_text_that_is_none():
+    assert refused("e.csv", b"pre,post\na,b\n\xff\xfe,c\n") == (
+        "cannot read 'e.csv': it is not UTF-8 text. Save it as CSV in UTF-8."
+    )
+
+
+def test_a_row_that_never_ends():
+    assert refused("e.csv", b"pre,post\n" + b"a" * (1 << 25)) == (
+        "found a row of more than 16777216 characters in 'e.csv'. That is no table of edges; give another "
+        "file."
+    )
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("keep", [0, 3, 0.5, 0.9])
+def test_a_truncated_file_is_refused(ending, keep):
+    gr.io.write(WEIGHTED, f"net{ending}")
+    whole = Path(f"net{ending}").read_bytes()
+    cut = whole[: int(keep if keep > 1 else keep * len(whole))]
+    if ending in (".csv", ".tsv") and 0 < keep < 1:  # a shorter table is a table
+        cut = cut[: cut.rindex(b"," if ending == ".csv" else b"\t")]
+    assert refused(f"net{ending}", cut).endswith(".")
+
+
+def other_kinds():
+    return [
+        (mine, theirs)
+        for mine in ENDINGS
+        for theirs in (".npz", ".h5", ".parquet", ".graphml")
+        if mine != theirs
+    ]
+
+
+@pytest.mark.parametrize(("ending", "content"), other_kinds())
+def test_a_file_of_another_kind_is_refused(ending, content):
+    gr.io.write(WEIGHTED, f"other{content}")
+    assert refused(f"net{ending}", Path(f"other{content}").read_bytes()).endswith(".")
+
+
+# Numbers in matrices.
+
+
+def npy(array):
+    np.save("made.npy", array)
+    return Path("made.npy").read_bytes()
+
+
+DAMAGED_NPY = (
+    "cannot read this file: it is truncated, damaged or no .npy file of plain numbers. Take another copy, "
+    "or save it "
+    "anew with numpy.save(path, matrix)."
+)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (
+            np.ones((2, 3)),
+            "needs a square matrix (post, pre); that of the file has shape (2, 3). Read another with "
+            "matrix=..., or list "
+            "its edges in a table.",
+        ),
+        (
+            np.ones(4),
+            "needs a square matrix (post, pre); that of the file has shape (4,). Read another with "
+            "matrix=..., or list its edges in a table.",
+        ),
+        (
+            np.array([[0, np.nan], [0, 0]]),
+            "needs finite numbers in the matrix; row 0, column 1 (from 0) has nan. Put 0 where there is no synapse.",
+        ),
+        (np.array([[1j, 0], [0, 0]]), DAMAGED_NPY),
+        (np.array([["a", "b"], ["c", "d"]]), "needs a matrix of real numbers; that of the file holds <U1."),
+        (np.zeros((0, 0)), "found an empty matrix. A network has at least one neuron."),
+    ],
+)
+def test_a_matrix_that_is_none(array, message):
+    assert refused("m.npy", npy(array)) == message
+
+
+def test_a_pickle_in_an_array_is_never_opened():
+    assert refused("m.npy", npy(np.array([[Trap()]], object))) == DAMAGED_NPY
+    assert not Path("trapped").exists()
+
+
+def test_a_billion_numbers_in_the_header_of_a_small_array():
+    content = npy(np.ones((3, 3))).replace(b"(3, 3), }      ", b"(99999, 99999)}")
+    assert b"99999" in content
+    assert refused("m.npy", content) == DAMAGED_NPY
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("%%MatrixMarket matrix coordinate real general\n9 9 1000000000\n1 1 1\n",
+         "cannot read this file: its header promises 1000000000 entries, and 6 bytes follow. Take another copy."),
+        ("%%MatrixMarket matrix array real general\n60000 60000\n1\n",
+         "cannot read this file: its header promises 3600000000 entries, and 2 bytes follow. Take another copy."),
+        ("%%MatrixMarket matrix coordinate real general\n2 2 -1\n", "cannot read this file: its line of sizes is none. "
+         "Take another copy."),
+        ("hello\n", "cannot read this file: it is no MatrixMarket file. Take another copy."),
+        ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 nan\n",
+         "needs finite numbers in the matrix; row 0, column 0 (from 0) has nan. Put 0 where there is no synapse."),
+        ("%%MatrixMarket matrix coordinate complex general\n2 2 1\n1 1 1 1\n",
+         "needs a matrix of real numbers; that of the file holds complex128."),
+    ],
+)  # fmt: skip
+def test_a_matrix_market_file_that_cannot_be(text, message):
+    assert refused("m.mtx", text) == message
+
+
+@pytest.mark.parametrize("place", ["3 1 1", "0 1 1", "-1 1 1", "1 1", "1 1 x"])
+def test_an_entry_of_matrix_market_that_cannot_be(place):
+    text = f"%%MatrixMarket matrix coordinate real general\n2 2 1\n{place}\n"
+    message = refused("m.mtx", text)
+    assert message.startswith("cannot read this file: ")
+    assert message.endswith(". Correct it there.")
+
+
+DAMAGED_MAT = (
+    "cannot read this file: it is truncated, damaged or no .mat file of version 5 to 7. Take another copy, "
+    "or save it "
+    "anew in MATLAB with save(name, 'W', '-v7')."
+)
+
+
+def test_matlab_files_that_cannot_be():
+    scipy.io.savemat("m.mat", {"a": np.eye(3), "b": np.eye(2)})
+    whole = Path("m.mat").read_bytes()
+    assert refused("m.mat", whole) == (
+        "needs to know which variable is the matrix: 2 of 'a', 'b' are square. Say which with matrix='...'."
+    )
+    assert refused("m.mat", whole, matrix="c") == "found no variable 'c' in this file; there is 'a', 'b'."
+    assert refused("m.mat", whole[:300]) == DAMAGED_MAT
+    assert refused("m.mat", b"MATLAB 7.3" + whole[10:]) == (
+        "found a .mat file of version 7.3. Save it with save(name, 'W', '-v7')."
+    )
+
+
+# What asks for far more memory than it has bytes, and what leads out of the file.
+
+
+NEEDED = {
+    ".h5": ["h5py"],
+    ".parquet": ["pyarrow.parquet"],
+    ".npz": ["scipy.sparse"],
+    ".mat": ["scipy.sparse"],
+}
+
+
+def limited(name, content, megabytes=600):
+    """The message, when reading has little memory and time: in a process of its own."""
+    Path(name).write_bytes(content)
+    program = (
+        "import sys, time, resource, graphrnn as gr\n"
+        f"for module in {['graphrnn.io', 'tqdm', *NEEDED.get(Path(name).suffix, [])]}: __import__(module)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "start = time.perf_counter()\n"
+        f"try:\n    gr.io.read({name!r})\n    print('was read')\n"
+        "except (ValueError, TypeError) as error:\n    print(str(error).partition('` ')[2])\n"
+        "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
+        "print(grown // 1024, time.perf_counter() - start, file=sys.stderr)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    grown, seconds = map(float, run.stderr.split()[-2:])
+    assert grown < megabytes
+    assert seconds < 2 * float(os.environ.get("GRAPHRNN_TEST_PATIENCE", "4"))  # 2 s on an idle machine
+    return run.stdout.strip()
+
+
+def test_a_zip_bomb():
+    with zipfile.ZipFile("bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.npy", npy(np.zeros(9)) + bytes(270 << 20))
+    content = Path("bomb.zip").read_bytes()
+    assert limited("bomb.npz", content, 300) == (
+        f"found 1 arrays in 'bomb.npz', 0.3 GiB in a file of {len(content)} bytes. It is damaged or made "
+        "to fill the "
+        "memory; take another copy."
+    )
+
+
+def test_an_archive_of_a_million_members():
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 65534, 65534, 65534 * 46, 0, 0)
+    assert limited("many.npz", bytes(65534 * 46) + end, 100).startswith(
+        "cannot read this file: it is truncated, damaged"
+    )
+
+
+def test_a_deflated_matrix_of_nothing():
+    packed = zlib.compress(struct.pack("<II", 14, 270 << 20) + bytes(270 << 20), 9)
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    content = header + struct.pack("<II", 15, len(packed)) + packed
+    assert limited("bomb.mat", content).endswith(
+        "It is damaged or made to fill the memory; take another copy."
+    )
+
+
+LAUGHS = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha">' + "".join(
+    f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+)
+
+
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+@pytest.mark.parametrize("attack", [LAUGHS + "]><l>&j;</l>", '<!DOCTYPE l SYSTEM "file:///etc/passwd"><l/>'])
+def test_document_types(ending, attack):
+    assert limited(f"bomb{ending}", attack.encode(), 50) == (
+        "cannot read this file: it has a document type, which can fill the memory. Remove the <!DOCTYPE> "
+        "line."
+    )
+
+
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+def test_elements_within_elements(ending):
+    assert limited(f"deep{ending}", b"<a>" * 10**6, 50) == (
+        "cannot read this file: its elements nest deeper than 50. A graph needs eight; take another copy."
+    )
+
+
+GRAPHML = '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"/><graph edgedefault="directed">{}</graph></graphml>'
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('<node id="a"/><node id="a"/>', "needs each node once; the id 'a' is listed more often."),
+        ("<node/>", "cannot read this file: a node has no id. Correct it there."),
+        (
+            '<node id="a"/><edge source="a"/>',
+            "cannot read this file: a edge has no target. Correct it there.",
+        ),
+        (
+            '<node id="a"/><edge source="a" target="b"/>',
+            "needs both ends of every edge in the table of nodes; 'b' of edge 1 is not there (1 such edges "
+            "in all). Add "
+            "the neuron, or leave these edges out with unknown='drop'.",
+        ),
+        (
+            '<node id="a"/><edge source="a" target="a"><data key="w">heavy</data></edge>',
+            "needs numbers in the column 'weight'; edge 1 has 'heavy'. Correct the cell, or choose other "
+            "columns with "
+            "`columns`.",
+        ),
+        (
+            '<node id="a"/><edge directed="false" source="a" target="a"/>',
+            "cannot read this file: its edges have no direction. Make two of each, as networkx does with "
+            "graph.to_directed(), and save it anew.",
+        ),
+        (
+            "<hyperedge/>",
+            "cannot read this file: it has a hyperedge, which joins more than two nodes. Replace it by edges.",
+        ),
+        (
+            '<node id="a"><graph edgedefault="directed"/></node>',
+            "cannot read this file: it has several graphs, or a graph within a node. Save one graph per file.",
+        ),
+        ("", "found no neuron in this file. A network has at least one."),
+    ],
+)
+def test_graphml_that_cannot_be(body, message):
+    assert refused("g.graphml", GRAPHML.format(body)) == message
+
+
+def test_graphs_without_direction():
+    undirected = '<gexf><graph defaultedgetype="undirected"><nodes><node id="a"/></nodes><edges><edge source="a" target="a"/></edges></graph></gexf>'
+    assert refused("g.gexf", undirected).startswith("cannot read this file: its edges have no direction.")
+    assert refused("g.gexf", "<gexf/>") == "found no graph in this file. Take another copy."
+
+
+# HDF5 and Parquet.
+
+h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+
+
+def sonata(change):
+    gr.io.write(WEIGHTED, "net.h5")
+    with h5py.File("net.h5", "r+") as file:
+        change(file)
+    return Path("net.h5").read_bytes()
+
+
+def far_away(file):
+    file["edges/neurons__neurons/source_node_id"][0] = 4000000000
+
+
+def link(file):
+    del file["edges/neurons__neurons/0/syn_weight"]
+    file["edges/neurons__neurons/0/syn_weight"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def text(file):
+    del file["edges/neurons__neurons/0/syn_weight"]
+    file["edges/neurons__neurons/0/syn_weight"] = ["a"] * 5
+
+
+def fewer(file):
+    del file["edges/neurons__neurons/0/syn_weight"]
+    file["edges/neurons__neurons/0/syn_weight"] = [1.0]
+
+
+def elsewhere(file):
+    del file["edges/neurons__neurons/source_node_id"]
+    group = file["edges/neurons__neurons"]
+    group.create_dataset("source_node_id", (5,), "u4", external=[("/etc/passwd", 0, 20)])
+
+
+def billion(file):
+    del file["edges/neurons__neurons/source_node_id"]
+    group = file["edges/neurons__neurons"]
+    group.create_dataset("source_node_id", (10**9,), "u4", chunks=(1 << 16,))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (far_away, "needs ids of 'neurons' from 0 to 4 at '/edges/neurons__neurons/source_node_id' of 'net.h5'; number 1 "
+         "is 4000000000."),
+        (link, "found a link at '/edges/neurons__neurons/0/syn_weight' of 'net.h5', which may lead to another file. Copy "
+         "what it points to into the file."),
+        (text, "needs numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5'; it holds object."),
+        (fewer, "needs 5 values of 'syn_weight' in '/edges/neurons__neurons/0'; there are 1."),
+        (elsewhere, "found data of another file at '/edges/neurons__neurons/source_node_id' of 'net.h5'. Copy them into "
+         "the file."),
+    ],
+)  # fmt: skip
+def test_sonata_that_cannot_be(change, message):
+    assert refused("net.h5", sonata(change)) == message
+
+
+def test_a_billion_edges_in_a_small_hdf5_file():
+    assert limited("net.h5", sonata(billion), 50).startswith(
+        "found 1000000000 values at /edges/neurons__neurons/source_node_id in 'net.h5', 3.7 GiB in a file of "
+    )
+
+
+def test_parquet_that_cannot_be():
+    pa = pytest.importorskip("pyarrow", reason="Parquet is an extra")
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    def message(**columns):
+        parquet.write_table(pa.table(columns), "made.parquet")
+        return refused("net.parquet", Path("made.parquet").read_bytes())
+
+    assert message(pre=["a"], post=[None]) == (
+        "needs a name in every row of the column 'post'; edge 1 has none."
+    )
+    assert message(pre=[1.5], post=[2.0]) == (
+        "needs names or whole numbers in the column 'pre'; it holds '1.5', a float. Write the column as text."
+    )
+    assert message(pre=["a"], post=["b"], weight=["heavy"]) == (
+        "needs numbers in the column 'weight'; it holds string. Choose other columns with `columns`."
+    )
+    assert message(pre=["a"], post=["b"], weight=[float("nan")]) == (
+        "needs numbers in the column 'weight'; some edges have NaN. Leave the cell empty, which is null, "
+        "where none is "
+        "known."
+    )
+    assert refused("net.parquet", b"PAR1" + bytes(100) + b"PAR1") == (
+        "cannot read 'net.parquet': it is truncated, damaged or no Parquet file. Take another copy."
+    )
+
+
+def test_a_billion_edges_in_a_small_parquet_file():
+    pa = pytest.importorskip("pyarrow", reason="Parquet is an extra")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    codes = pa.DictionaryArray.from_arrays(pa.array(np.zeros(10**7, np.int32)), pa.array(["a"]))
+    with parquet.ParquetWriter("made.parquet", pa.schema({"pre": codes.type, "post": codes.type})) as file:
+        for _ in range(3):
+            file.write_table(pa.table({"pre": codes, "post": codes}))
+    assert limited("net.parquet", Path("made.parquet").read_bytes(), 100).startswith(
+        "found a table of 30000000 rows in 'net.parquet', 1.8 GiB in a file of "
+    )
+
+
+# Records of graphrnn that lie.
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", "x"), ("report", 3), ("report", {"a": "b"}), ("types", {}), ("types", {"hidden": [1]}), ("dtypes", None),
+        ("dtypes", {w: {"weight": "object"} for w in ("input", "hidden", "readout")}), ("projections", [{}]),
+        ("projections", 5), ("provenance", [3]), ("version", 2),
+        ("projections", [{"pre": 1, "post": "x", "kind": "within", "rule": "", "possible": 1, "asked": None}]),
+    ],
+)  # fmt: skip
+def test_a_record_that_contradicts_the_file(key, value):
+    gr.io.write(WEIGHTED, "net.graphml")
+    whole = Path("net.graphml").read_text()
+    about = json.loads(re.search(r'<data key="graphrnn">(.*?)</data>', whole)[1].replace("&quot;", '"'))
+    assert key in about
+    changed = json.dumps(about | {key: value}).replace('"', "&quot;")
+    message = refused(
+        "net.graphml", re.sub(r'(<data key="graphrnn">).*?(</data>)', lambda m: m[1] + changed + m[2], whole)
+    )
+    expected = (
+        "found version 2 of the format; " if key == "version" else "found contradictions in this file: "
+    )
+    assert message.startswith(expected)
+
+
+# Choices that do not fit, and networks that do not fit a format.
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"matrix": "W"}, "takes only nodes, columns, duplicates, unknown, orientation for a .csv file; it got `matrix`."),
+        ({"duplicates": "mean"}, "needs `duplicates` to be one of sum, error; it got 'mean'."),
+        ({"columns": {"per": "x"}}, "found no column named 'per'. Did you mean 'pre'?"),
+        ({"columns": {"pre": "x"}}, "found no column named 'x'. There is 'pre', 'post'."),
+        ({"columns": {"area": "x"}}, "knows 'area' only as a column of a table of nodes, and there is none. Give its "
+         "file as `nodes`."),
+        ({"columns": ["pre"]}, "needs a dictionary for `columns`, from our name to that of the file."),
+        ({"nodes": "no.csv"}, "found no table of nodes 'no.csv'. Give the path of a file as `nodes`."),
+    ],
+)  # fmt: skip
+def test_choices_that_do_not_fit(choices, message):
+    assert refused("e.csv", "pre,post\na,b\n", **choices) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("n.npy", "cannot hold 1 synapses of weight 0: 0 means no synapse in a dense matrix. Write a sparse one, .mtx, or "
+         "the network, .npz."),
+        ("n.toml", "writes an AreaGraph; it got Connectome. Write the network to a .npz file. Or write its areas, "
+         "AreaGraph.from_connectome(net)."),
+    ],
+)  # fmt: skip
+def test_networks_that_do_not_fit(name, message):
+    net = NET.with_weights(hidden=[0.0, 1, 1, 1, 1])
+    assert error_of(gr.io.write, net, name) == f"`io.write(..., {name!r})` {message}"
+
+
+def named(name):
+    return dataclasses.replace(NETWORKS["no_synapses"], names=[name])
+
+
+@pytest.mark.parametrize(
+    ("ending", "name", "message"),
+    [
+        (".csv", "", "needs a name for every neuron; one is empty. Name it, or write a .npz file."),
+        (".csv", "\ud800", "cannot write the name '\\ud800', which is no valid text. Rename it."),
+        (".csv", "a" * 200000, "cannot write a text of more than 131072 characters into a cell. Write a .parquet file, or "
+         "an area graph as .toml."),
+        (".parquet", "\ud800", "cannot write the name '\\ud800', which is no valid text. Rename it."),
+        (".graphml", "a\x00b", "cannot write the character '\\x00' of 'a\\x00b' into XML. Rename it, or write a .npz or "
+         ".parquet file."),
+        (".h5", "a\x00b", "cannot write the name 'a\\x00b' into HDF5. Rename it."),
+    ],
+)  # fmt: skip
+def test_names_that_do_not_fit(ending, name, message):
+    assert error_of(gr.io.write, named(name), f"n{ending}") == f"`io.write(..., 'n{ending}')` {message}"
+    assert not Path(f"n{ending}").exists()
+
+
+def test_the_fuzzer_finds_nothing():
+    script = Path(__file__).parent / "fuzz_readers.py"
+    run = subprocess.run(
+        [sys.executable, script, "--seconds", "2", "--seed", "0"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
+
+
+def test_reading_takes_no_longer_than_it_should():
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="row 1"):
+        gr.io.read(make_large())
+    assert time.perf_counter() - start < 8  # 2 s on an idle machine
+
+
+def make_large():
+    path = Path("large.csv")
+    path.write_bytes(b"pre,post\n" + b"a\n" + b"a,b\n" * (25 << 20))
+    return path

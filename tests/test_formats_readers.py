@@ -1,0 +1,241 @@
+"""Other programs read what graphrnn wrote and find the same edges, in the same direction."""
+
+import warnings
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import scipy.sparse
+import torch
+from cases import NETWORKS
+from test_io import error_of
+
+import graphrnn as gr
+from graphrnn.connectome.edges import neuron_names
+
+
+def network():
+    """An asymmetric network whose hidden synapses have weights."""
+    net = NETWORKS["asymmetric"]
+    return net.with_weights(hidden=np.arange(1, net.hidden.size + 1) / 7)
+
+
+NET = network()
+NAMES = neuron_names(NET).tolist()
+EDGES = {
+    (NAMES[pre], NAMES[post]): weight
+    for pre, post, weight in zip(NET.hidden.pre, NET.hidden.post, NET.hidden.weight.tolist(), strict=True)
+}
+assert any((post, pre) not in EDGES for pre, post in EDGES)
+ALL = NET.input.size + NET.hidden.size + NET.readout.size
+
+
+def hidden(edges):
+    """The edges among neurons, without those of channels."""
+    return {(pre, post): weight for pre, post, weight in edges if pre in NAMES and post in NAMES}
+
+
+def written(tmp_path, ending):
+    path = tmp_path / f"net{ending}"
+    gr.io.write(NET, path)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+def test_networkx(ending, tmp_path):
+    reader = nx.read_graphml if ending == ".graphml" else nx.read_gexf
+    graph = reader(written(tmp_path, ending))
+    assert type(graph) is nx.DiGraph
+    assert hidden(graph.edges(data="weight")) == EDGES
+    assert graph.number_of_edges() == ALL
+    areas = nx.get_node_attributes(graph, "area")
+    assert [areas[name] for name in NAMES] == [NET.areas[i].name for i in NET.area_index]
+    assert set(nx.get_edge_attributes(graph, "kind").values()) == {p.kind for p in NET.projections}
+
+
+def test_networkx_in_memory():
+    assert hidden(NET.to_networkx().edges(data="weight")) == EDGES
+
+
+def test_igraph(tmp_path):
+    igraph = pytest.importorskip("igraph", reason="an oracle that not everybody has")
+    graph = igraph.Graph.Read_GraphML(str(written(tmp_path, ".graphml")))
+    assert graph.is_directed()
+    ids = graph.vs["id"]
+    assert hidden((ids[e.source], ids[e.target], e["weight"]) for e in graph.es) == EDGES
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet"])
+def test_pandas(ending, tmp_path):
+    path = written(tmp_path, ending)
+    nodes = path.with_name(f"net.nodes{ending}")
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow", reason="Parquet is an extra")
+        edges, neurons = pd.read_parquet(path), pd.read_parquet(nodes)
+    else:
+        edges, neurons = (pd.read_csv(p, sep="\t" if ending == ".tsv" else ",") for p in (path, nodes))
+    assert hidden(edges[["pre", "post", "weight"]].itertuples(index=False, name=None)) == EDGES
+    assert len(edges) == ALL
+    assert neurons.loc[neurons["role"] == "area", "neuron"].tolist() == NAMES
+
+
+def test_pandas_makes_the_same_network_again(tmp_path):
+    gr.io.write(NETWORKS["measured_without_levels"], tmp_path / "net.csv")
+    edges, neurons = pd.read_csv(tmp_path / "net.csv"), pd.read_csv(tmp_path / "net.nodes.csv")
+    assert gr.Connectome.from_edges(edges, neurons) == NETWORKS["measured_without_levels"]
+
+
+def test_scipy_and_numpy(tmp_path):
+    expected = NET.hidden.matrix.toarray()
+    assert expected[NAMES.index("PFC/0"), NAMES.index("V1/0")] == EDGES.get(
+        ("V1/0", "PFC/0"), 0
+    )  # (post, pre)
+    np.testing.assert_array_equal(scipy.io.mmread(written(tmp_path, ".mtx")).toarray(), expected)
+    np.testing.assert_array_equal(scipy.io.loadmat(written(tmp_path, ".mat"))["hidden"].toarray(), expected)
+    np.testing.assert_array_equal(np.load(written(tmp_path, ".npy")), expected)
+    scipy.sparse.save_npz(tmp_path / "scipy.npz", NET.hidden.matrix)
+    back = gr.io.read(tmp_path / "scipy.npz")
+    np.testing.assert_array_equal(back.hidden.matrix.toarray(), expected)
+
+
+def test_libsonata(tmp_path):
+    sonata = pytest.importorskip("libsonata", reason="an oracle that not everybody has")
+    path = str(written(tmp_path, ".h5"))
+    nodes = sonata.NodeStorage(path)
+    assert nodes.population_names == {"inputs", "neurons", "readouts"}
+    neurons = nodes.open_population("neurons")
+    assert neurons.size == NET.n_neurons
+    every = sonata.Selection([(0, neurons.size)])
+    assert list(neurons.get_attribute("name", every)) == NAMES
+    areas = list(neurons.get_enumeration("area", every))
+    values = list(neurons.enumeration_values("area"))
+    assert [values[code] for code in areas] == [NET.areas[i].name for i in NET.area_index]
+    storage = sonata.EdgeStorage(path)
+    assert storage.population_names == {"inputs__neurons", "neurons__neurons", "neurons__readouts"}
+    edges = storage.open_population("neurons__neurons")
+    assert (edges.source, edges.target, edges.size) == ("neurons", "neurons", NET.hidden.size)
+    rows = sonata.Selection([(0, edges.size)])
+    found = zip(
+        edges.source_nodes(rows),
+        edges.target_nodes(rows),
+        edges.get_attribute("syn_weight", rows),
+        strict=True,
+    )
+    assert {(NAMES[pre], NAMES[post]): weight for pre, post, weight in found} == EDGES
+    for node in range(neurons.size):  # through the indices
+        into, out = edges.afferent_edges([node]), edges.efferent_edges([node])
+        assert sorted(edges.source_nodes(into)) == sorted(NET.hidden.pre[NET.hidden.post == node])
+        assert sorted(edges.target_nodes(out)) == sorted(NET.hidden.post[NET.hidden.pre == node])
+    pre, post = int(NET.hidden.pre[3]), int(NET.hidden.post[3])
+    assert edges.connecting_edges([pre], [post]).flatten().tolist() == [3]
+
+
+def test_sonata_of_others_in_two_files(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    with h5py.File(tmp_path / "nodes.h5", "w") as file:
+        for name, size in (("lgn", 3), ("v1", 2)):
+            file[f"nodes/{name}/node_type_id"] = np.full(size, 100)
+            file[f"nodes/{name}/0/x"] = np.arange(size, dtype=np.float32)
+        file["nodes/v1/0/layer"] = ["L4", "L5"]
+    with h5py.File(tmp_path / "edges.h5", "w") as file:
+        for end, population, ids in (("source", "lgn", [2, 0]), ("target", "v1", [0, 1])):
+            file[f"edges/lgn_to_v1/{end}_node_id"] = np.array(ids)
+            file[f"edges/lgn_to_v1/{end}_node_id"].attrs["node_population"] = population
+        file["edges/lgn_to_v1/0/syn_weight"] = [0.5, -2.0]
+    net = gr.io.read(tmp_path / "edges.h5", nodes=tmp_path / "nodes.h5")
+    assert [(area.name, area.size) for area in net.areas] == [("lgn", 3), ("v1", 2)]
+    assert (net.hidden.post.tolist(), net.hidden.pre.tolist()) == ([3, 4], [2, 0])
+    assert net.hidden.weight.tolist() == [0.5, -2.0]
+    bare = gr.io.read(tmp_path / "edges.h5")
+    assert bare.names.tolist() == ["lgn/0", "lgn/2", "v1/0", "v1/1"]
+    assert edges_by_name(bare) == {("lgn/2", "v1/0"): 0.5, ("lgn/0", "v1/1"): -2.0}
+
+
+def edges_by_name(net):
+    names = neuron_names(net).tolist()
+    pairs = zip(net.hidden.pre, net.hidden.post, net.hidden.weight.tolist(), strict=True)
+    return {(names[pre], names[post]): weight for pre, post, weight in pairs}
+
+
+@pytest.fixture
+def pyg():
+    with warnings.catch_warnings():  # what it says while it is imported, and of areas without synapses
+        warnings.simplefilter("ignore")
+        yield pytest.importorskip("torch_geometric", reason="PyTorch Geometric is an extra")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_pytorch_geometric_gives_everything_back(pyg, name):
+    for hetero in (False, True):
+        graph = gr.io.to_pyg(NETWORKS[name], hetero=hetero)
+        assert graph.validate()
+        back = gr.io.from_pyg(graph)
+        assert back == NETWORKS[name]
+
+
+def test_pytorch_geometric_finds_the_same_edges(pyg):
+    data = gr.io.to_pyg(NET)
+    convert = pytest.importorskip("torch_geometric.utils").to_networkx
+    graph = convert(data, node_attrs=["names"], edge_attrs=["edge_weight"])
+    names = nx.get_node_attributes(graph, "names")
+    assert hidden((names[a], names[b], weight) for a, b, weight in graph.edges(data="edge_weight")) == EDGES
+    hetero = gr.io.to_pyg(NET, hetero=True)
+    assert set(hetero.node_types) == {"stimulus", "V1", "PFC", "choice"}
+    forward = hetero["V1", "forward", "PFC"]
+    pairs = {(f"V1/{pre}", f"PFC/{post}") for pre, post in forward.edge_index.T.tolist()}
+    assert pairs == {pair for pair in EDGES if pair[0].startswith("V1") and pair[1].startswith("PFC")}
+
+
+def test_graphs_of_pytorch_geometric_from_elsewhere(pyg):
+    data = pyg.data.Data(
+        edge_index=torch.tensor([[0, 2], [1, 0]]), edge_attr=torch.tensor([[0.5], [2.0]]), num_nodes=4
+    )
+    net = gr.io.from_pyg(data)
+    assert (net.n_neurons, net.hidden.post.tolist(), net.hidden.pre.tolist()) == (4, [0, 1], [2, 0])
+    assert net.hidden.weight.tolist() == [2.0, 0.5]
+    hetero = pyg.data.HeteroData()
+    hetero["L4"].num_nodes, hetero["L5"].num_nodes = 2, 3
+    hetero["L4", "excites", "L5"].edge_index = torch.tensor([[1], [2]])
+    net = gr.io.from_pyg(hetero)
+    assert ([area.name for area in net.areas], net.hidden.types) == (["L4", "L5"], ("excites",))
+    assert (net.hidden.post.tolist(), net.hidden.pre.tolist()) == ([4], [1])
+    data.edge_index[0, 0] = 9
+    assert error_of(gr.io.from_pyg, data) == (
+        "`io.from_pyg(...)` needs `edge_index` from 0 to 3; it runs from 2 to 9. "
+        "Set num_nodes to the number of nodes."
+    )
+    assert error_of(gr.io.from_pyg, NET) == (
+        "`io.from_pyg(...)` needs a Data or HeteroData of torch-geometric; it got Connectome."
+    )
+
+
+def test_torch_sparse():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("torch_sparse", reason="torch-sparse is an extra")
+    tensor = NET.to_torch_sparse(dtype=torch.float64, weights=True)
+    expected = NET.hidden.matrix.toarray()
+    np.testing.assert_array_equal(tensor.to_dense().numpy(), expected)
+    rates = torch.rand(NET.n_neurons, 2, dtype=torch.float64)
+    torch.testing.assert_close(tensor.matmul(rates), torch.from_numpy(expected) @ rates)
+    back = gr.Connectome.from_matrix(tensor)
+    np.testing.assert_array_equal(back.hidden.matrix.toarray(), expected)
+    assert error_of(lambda: NET.to_torch_sparse("input", weights=True)) == (
+        "`net.to_torch_sparse(...)` found no weights in this connectome. "
+        "Leave weights=False for a mask of ones."
+    )
+
+
+@pytest.mark.parametrize("layout", ["coo", "csr"])
+def test_torch(layout):
+    tensor = NET.to_torch(layout=layout, dtype=torch.float64, weights=True)
+    back = gr.Connectome.from_matrix(tensor)
+    assert back.hidden == gr.Connectome.from_matrix(NET.hidden.matrix.toarray()).hidden
+    np.testing.assert_array_equal(back.hidden.matrix.toarray(), NET.hidden.matrix.toarray())
+
+
+def test_a_matrix_of_truth_values_has_no_weights():
+    net = gr.Connectome.from_matrix(NET.hidden.mask.astype(bool))
+    assert (net.hidden.weight, net.hidden.pre.tolist()) == (None, NET.hidden.pre.tolist())
