@@ -15,8 +15,9 @@ from graphrnn import _checks
 from graphrnn._streams import Seed
 from graphrnn.connectome import Connectome, Synapses
 from graphrnn.connectome.masks import fields_from_masks
-from graphrnn.kernels import ACTIVATIONS, choose_backend, recurrence
+from graphrnn.kernels import ACTIVATIONS, Matrix, choose_backend, recurrence, sparse_matmul
 from graphrnn.nn import _arguments
+from graphrnn.nn import dynamics as further
 from graphrnn.nn.dale import Dale, signs_in_force
 from graphrnn.nn.groups import parameter_groups, take_synapses
 from graphrnn.nn.initialize import copy_weights, draw_fan_in, scale_to_radius
@@ -66,6 +67,8 @@ class CTRNN(nn.Module):
         gain: see `init`; default 1.
         spectral_radius: scale the hidden weights to this; None leaves them.
         initial_state: v at the start of a sequence: None for 0, "learn", or (neuron,) numbers.
+        dynamics: a `graphrnn.nn.Dynamics` or a list of them: `Adaptation`, `ShortTermPlasticity` or your own.
+            The sequence then runs step by step, not in one call of a backend.
         batch_first: sequences are (batch, time, …), default, or else (time, batch, …).
         checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
             again in the backward pass: less memory for a second forward pass. Default None keeps all.
@@ -116,6 +119,7 @@ class CTRNN(nn.Module):
         gain: float = 1.0,
         spectral_radius: float | None = None,
         initial_state: Any = None,
+        dynamics: Any = None,
         batch_first: bool = True,
         checkpoint: int | None = None,
         backend: str = "auto",
@@ -137,6 +141,12 @@ class CTRNN(nn.Module):
         device = torch.get_default_device() if device is None else torch.device(device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
         choose_backend(backend, **kind)  # refuse one that does not run there
+        self.dynamics = further.attach(dynamics, self.net.n_neurons, self.dt, **kind)
+        if self.dynamics and (checkpoint is not None or backend != "auto"):
+            raise ValueError(
+                "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence and without "
+                "checkpoints. Leave `backend` and `checkpoint` out."
+            )
 
         group = shared_groups(self.net, learn_tau, tau_bounds)
         self.leak = Leak(time_constants(self.net, tau), self.dt, group=group, bounds=tau_bounds, **kind)
@@ -288,6 +298,8 @@ class CTRNN(nn.Module):
         v0, r0 = self._start(state, steps.shape[2], alone)
         alpha = self.leak.alpha
         drive, rate_noise = self._draw_noise(steps, alpha, generator)
+        if self.dynamics:
+            return self._run_dynamics(steps, state, (v0, r0), alpha, drive, rate_noise, alone)
         run = recurrence(
             self.hidden.weights,
             self.hidden.pattern,
@@ -306,12 +318,64 @@ class CTRNN(nn.Module):
         )
         rates, v, readout = run
         assert readout is not None
+        return self._given_back(rates, v, readout, alone)
+
+    def _run_dynamics(
+        self,
+        x: Tensor,
+        state: State | Tensor | None,
+        start: tuple[Tensor, Tensor],
+        alpha: Tensor,
+        noise: Tensor | None,
+        rate_noise: Tensor | None,
+        alone: bool,
+    ) -> tuple[Tensor, Tensor, State]:
+        drive = sparse_matmul(*self.input.matrix, x)
+        for part in (None if self.hidden.bias is None else self.hidden.bias[:, None], noise):
+            drive = drive if part is None else drive + part
+        hidden = Matrix(self.hidden.weights, self.hidden.pattern)
+        run = further.run(
+            self._dynamics(),
+            self._variables(state, start[1], alone),
+            drive,
+            hidden,
+            self.readout.matrix,
+            alpha,
+            *start,
+            activation=self.activation,
+            rate_noise=rate_noise,
+            dt=self.dt,
+        )
+        return self._given_back(run.rates, run.v, run.output, alone, run.variables)
+
+    def _dynamics(self) -> list[further.Dynamics]:
+        return [one for one in self.dynamics if isinstance(one, further.Dynamics)]
+
+    def _variables(self, state: State | Tensor | None, r0: Tensor, alone: bool) -> tuple[Tensor, ...]:
+        """The variables of the dynamics before the first step, each (neuron, batch)."""
+        fresh = further.start(self._dynamics(), r0)
+        if not isinstance(state, State):
+            return fresh
+        given = tuple(one[:, None] if alone else one.T for one in state.variables)
+        if [one.shape for one in given] != [one.shape for one in fresh]:
+            raise ValueError(
+                f"`rnn(x, state)` needs a state with the {len(fresh)} variables of this network's dynamics; "
+                f"it got one with {len(given)}. Hand back the state that a former call returned."
+            )
+        return given
+
+    def _given_back(
+        self, rates: Tensor, v: Tensor, readout: Tensor, alone: bool, variables: tuple[Tensor, ...] = ()
+    ) -> tuple[Tensor, Tensor, State]:
+        """What a sequence came to, laid out as its input was."""
         if self.readout.bias is not None:
             readout = readout + self.readout.bias[:, None]
         if alone:
-            return readout[:, :, 0], rates[:, :, 0], State(v[:, 0], rates[-1, :, 0])
+            state = State(v[:, 0], rates[-1, :, 0], tuple(one[:, 0] for one in variables))
+            return readout[:, :, 0], rates[:, :, 0], state
         order = (2, 0, 1) if self.batch_first else (0, 2, 1)
-        return readout.permute(order), rates.permute(order), State(v.T, rates[-1].T)
+        state = State(v.T, rates[-1].T, tuple(one.T for one in variables))
+        return readout.permute(order), rates.permute(order), state
 
     def _check_x(self, x: Any) -> None:
         n = self.net.n_inputs
@@ -424,10 +488,13 @@ class CTRNN(nn.Module):
         choice = choose_backend(self.backend, values.device, values.dtype)
         lines = [
             f"{self.net!r} on {values.device} in {str(values.dtype).removeprefix('torch.')}",
-            f"recurrence: backend {choice.name!r}, {choice.reason}",
+            f"recurrence: backend {choice.name!r}, {choice.reason}"
+            if not self.dynamics
+            else f"recurrence: step by step, with {', '.join(type(one).__name__ for one in self.dynamics)}",
         ]
+        form = "torch" if self.dynamics else choice.name
         for which, layer in zip(_WHICH, self.layers, strict=True):
-            lines.append(f"{which}: {layer.explain(choice.name)}")
+            lines.append(f"{which}: {layer.explain(form)}")
         tau = "learnable" if self.leak.learnable else "fixed"
         law = "from the signs of the neurons" if self.hidden.constraint is not None else "off"
         lines.append(f"time constants: {tau}; Dale's law: {law}")

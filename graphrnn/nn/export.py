@@ -58,6 +58,12 @@ class Step(nn.Module):
         super().__init__()
         if not isinstance(rnn, CTRNN):
             raise TypeError(f"`Step(rnn)` needs a CTRNN; it got {type(rnn).__name__}.")
+        if rnn.dynamics:
+            names = ", ".join(type(one).__name__ for one in rnn.dynamics)
+            raise ValueError(
+                f"`Step(rnn)` has no place for further dynamics, and this network has {names}. "
+                "Export one without."
+            )
         self._activation = ACTIVATIONS[rnn.activation].function
         self.register_buffer("alpha", rnn.leak.alpha.detach().clone())
         for name, layer in (("bias", rnn.hidden), ("readout_bias", rnn.readout)):

@@ -16,14 +16,16 @@ class State:
     Args:
         v: (batch, neuron) the state v; (neuron,) after one trial without a batch.
         r: the rates likewise, post-activation noise included.
+        variables: those of `CTRNN(dynamics=...)` likewise, of one dynamics after another.
     """
 
     v: Tensor
     r: Tensor
+    variables: tuple[Tensor, ...] = ()
 
     def detach(self) -> State:
         """The same state without its gradient history, for truncated backpropagation."""
-        return State(self.v.detach(), self.r.detach())
+        return State(self.v.detach(), self.r.detach(), tuple(one.detach() for one in self.variables))
 
 
 export.register_dataclass(State)  # so that torch.export can give it back
