@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 __all__ = ["optional"]
@@ -26,7 +27,9 @@ def optional(call: str, module: str) -> Any:
         ImportError: one sentence that names the call, the package and the extra, where it is missing.
     """
     try:
-        return importlib.import_module(module)
+        with warnings.catch_warnings():  # of what the package itself calls, such as torch.jit.script
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return importlib.import_module(module)
     except ImportError as error:
         package, extra = _PACKAGES[module.partition(".")[0]]
         raise ImportError(

@@ -13,6 +13,7 @@ from cases import NETWORKS
 from test_io import error_of
 
 import graphrnn as gr
+from graphrnn._optional import optional
 from graphrnn.connectome.edges import neuron_names
 
 
@@ -211,21 +212,72 @@ def test_graphs_of_pytorch_geometric_from_elsewhere(pyg):
     )
 
 
-def test_torch_sparse():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pytest.importorskip("torch_sparse", reason="torch-sparse is an extra")
-    tensor = NET.to_torch_sparse(dtype=torch.float64, weights=True)
-    expected = NET.hidden.matrix.toarray()
-    np.testing.assert_array_equal(tensor.to_dense().numpy(), expected)
-    rates = torch.rand(NET.n_neurons, 2, dtype=torch.float64)
-    torch.testing.assert_close(tensor.matmul(rates), torch.from_numpy(expected) @ rates)
-    back = gr.Connectome.from_matrix(tensor)
-    np.testing.assert_array_equal(back.hidden.matrix.toarray(), expected)
-    assert error_of(lambda: NET.to_torch_sparse("input", weights=True)) == (
-        "`net.to_torch_sparse(...)` found no weights in this connectome. "
-        "Leave weights=False for a mask of ones."
-    )
+@pytest.fixture
+def torch_sparse():
+    try:
+        return optional("this test", "torch_sparse")
+    except ImportError:
+        pytest.skip("torch-sparse is an extra")
+
+
+class TestTorchSparse:
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, None], ids=str)
+    def test_there_and_back_with_weights(self, torch_sparse, dtype):
+        tensor = NET.to_torch_sparse(dtype=dtype, weights=True)
+        assert isinstance(tensor, torch_sparse.SparseTensor)
+        assert tensor.dtype() == (dtype or torch.get_default_dtype())
+        expected = NET.hidden.matrix.toarray()
+        assert (expected != expected.T).any()
+        np.testing.assert_array_equal(
+            tensor.to_dense().numpy(), expected.astype(tensor.to_dense().numpy().dtype)
+        )
+        back = gr.Connectome.from_matrix(tensor).hidden
+        assert (back.post.tolist(), back.pre.tolist()) == (NET.hidden.post.tolist(), NET.hidden.pre.tolist())
+        np.testing.assert_array_equal(back.weight, torch.tensor(NET.hidden.weight, dtype=tensor.dtype()))
+
+    def test_multiplies_from_pre_to_post(self, torch_sparse):
+        rates = torch.rand(NET.n_neurons, 2, dtype=torch.float64)
+        expected = torch.from_numpy(NET.hidden.matrix.toarray()) @ rates
+        tensor = NET.to_torch_sparse(dtype=torch.float64, weights=True)
+        torch.testing.assert_close(tensor.matmul(rates), expected)
+        assert not torch.allclose(tensor.t().matmul(rates), expected)
+
+    def test_is_the_matrix_that_the_package_makes_of_the_same_pairs(self, torch_sparse):
+        post, pre = (torch.tensor(ends, dtype=torch.int64) for ends in (NET.hidden.post, NET.hidden.pre))
+        made = torch_sparse.SparseTensor(
+            row=post, col=pre, value=torch.tensor(NET.hidden.weight), sparse_sizes=NET.hidden.shape
+        )
+        ours = NET.to_torch_sparse(dtype=made.dtype(), weights=True)
+        assert ours.sizes() == made.sizes()
+        assert all(torch.equal(a, b) for a, b in zip(ours.coo(), made.coo(), strict=True))
+
+    @pytest.mark.parametrize("which", ["input", "hidden", "readout"])
+    def test_a_mask_of_ones(self, torch_sparse, which):
+        tensor = NET.to_torch_sparse(which)
+        expected = NET.to_torch(which).to_dense()
+        assert torch.equal(tensor.to_dense(), expected)
+        assert tensor.nnz() == expected.sum()
+
+    @pytest.mark.parametrize("rows", [[], [0], [0, 1, 4], [5], range(6)], ids=str)
+    def test_rows_without_synapses(self, torch_sparse, rows):
+        matrix = np.arange(1.0, 37).reshape(6, 6)
+        matrix[list(rows)] = 0
+        net = gr.Connectome.from_matrix(matrix)
+        tensor = net.to_torch_sparse(dtype=torch.float64, weights=True)
+        np.testing.assert_array_equal(tensor.to_dense().numpy(), matrix)
+        assert gr.Connectome.from_matrix(tensor).hidden == net.hidden
+
+    def test_entries_without_values_are_synapses_without_weights(self, torch_sparse):
+        mask = torch.tensor([[False, True], [False, False]])
+        tensor = torch_sparse.SparseTensor.from_dense(mask, has_value=False)
+        back = gr.Connectome.from_matrix(tensor).hidden
+        assert (back.post.tolist(), back.pre.tolist(), back.weight) == ([0], [1], None)
+
+    def test_says_that_there_are_no_weights(self, torch_sparse):
+        assert error_of(lambda: NET.to_torch_sparse("input", weights=True)) == (
+            "`net.to_torch_sparse(...)` found no weights in this connectome. "
+            "Leave weights=False for a mask of ones."
+        )
 
 
 @pytest.mark.parametrize("layout", ["coo", "csr"])

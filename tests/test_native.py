@@ -12,7 +12,15 @@ import pytest
 import torch
 from kernel_cases import ALL, assert_same, draw, outputs_and_gradients, random_mask
 
-from graphrnn.kernels import ACTIVATIONS, BACKENDS, Pattern, choose_backend, native, recurrence
+from graphrnn.kernels import (
+    ACTIVATIONS,
+    BACKENDS,
+    Pattern,
+    available_backends,
+    choose_backend,
+    native,
+    recurrence,
+)
 from graphrnn.kernels.native import library
 
 NATIVE = BACKENDS["native"]
@@ -160,9 +168,8 @@ def test_without_the_library_torch_takes_over_and_says_why(monkeypatch):
     monkeypatch.setattr(library, "missing", lambda: why)
     choice = choose_backend("auto", "cpu", torch.float32)
     assert choice == ("torch", f"the fastest available on cpu in float32; `native` is not: {why}")
-    message = (
-        f"Backend `native` is not available on cpu in float32: {why}. Take `auto` or `torch` or `reference`."
-    )
+    others = " or ".join(f"`{name}`" for name in available_backends())
+    message = f"Backend `native` is not available on cpu in float32: {why}. Take `auto` or {others}."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         choose_backend("native", "cpu", torch.float32)
 

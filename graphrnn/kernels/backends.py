@@ -10,12 +10,16 @@ from graphrnn.kernels.contract import Backend
 from graphrnn.kernels.native import NativeBackend
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.torch_csr import TorchBackend
+from graphrnn.kernels.torch_sparse import TorchSparseBackend
 
 __all__ = ["BACKENDS", "REFERENCE", "Choice", "available_backends", "choose_backend", "explain_backend"]
 
 # By name, the fastest first. `reference` is not among them: it runs under torch's autograd.
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (NativeBackend(), TorchBackend())}
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend for backend in (NativeBackend(), TorchBackend(), TorchSparseBackend())
+}
 REFERENCE = "reference"
+BY_NAME_ALONE = frozenset({"torch_sparse"})  # never taken by `auto`, which would have to import a package
 
 
 class Choice(NamedTuple):
@@ -32,7 +36,7 @@ def available_backends(
 
     Example:
         >>> available_backends("cpu")
-        (...'torch', 'reference')
+        (...'torch', ...'reference')
     """
     device = torch.device(device)
     names = [name for name, backend in BACKENDS.items() if backend.unavailable(device, dtype) is None]
@@ -43,7 +47,8 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
     """The backend that a name stands for on a device.
 
     Args:
-        name: a backend, or `"auto"` for the fastest that is available.
+        name: a backend, or `"auto"` for the fastest that is available, but for `torch_sparse`, which is
+            taken by name alone.
         device: where the tensors are.
         dtype: their precision.
 
@@ -56,21 +61,30 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
     """
     device = torch.device(device)
     place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"
-    available = available_backends(device, dtype)
     if name == "auto":
-        passed_over = [
-            f"; `{other}` is not: {backend.unavailable(device, dtype)}"
-            for other, backend in BACKENDS.items()
-            if other not in available
-        ]
-        return Choice(available[0], f"the fastest available {place}{''.join(passed_over)}")
-    if name in available:
+        return _fastest(device, dtype, place)
+    if name == REFERENCE:
         return Choice(name, "asked for by name")
-    ways_out = " or ".join(f"`{other}`" for other in ("auto", *available))
+    wrong = f"There is no backend `{name}`."
     if name in BACKENDS:
         why = BACKENDS[name].unavailable(device, dtype)
-        raise ValueError(f"Backend `{name}` is not available {place}: {why}. Take {ways_out}.")
-    raise ValueError(f"There is no backend `{name}`. Take {ways_out}.")
+        if why is None:
+            return Choice(name, "asked for by name")
+        wrong = f"Backend `{name}` is not available {place}: {why}."
+    ways_out = " or ".join(f"`{other}`" for other in ("auto", *available_backends(device, dtype)))
+    raise ValueError(f"{wrong} Take {ways_out}.")
+
+
+def _fastest(device: torch.device, dtype: torch.dtype, place: str) -> Choice:
+    reason = f"the fastest available {place}"
+    for name, backend in BACKENDS.items():
+        if name in BY_NAME_ALONE:
+            continue
+        why = backend.unavailable(device, dtype)
+        if why is None:
+            return Choice(name, reason)
+        reason += f"; `{name}` is not: {why}"
+    return Choice(REFERENCE, reason)
 
 
 def explain_backend(name: str, pattern: Pattern) -> str:

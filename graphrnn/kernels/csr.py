@@ -19,7 +19,16 @@ from torch import Tensor
 
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["ValueGradient", "each_step", "explain", "steps_per_chunk", "transposed_matrix", "weight_matrix"]
+__all__ = [
+    "ValueGradient",
+    "addmm",
+    "each_step",
+    "explain",
+    "steps_per_chunk",
+    "transposed_matrix",
+    "value_gradient",
+    "weight_matrix",
+]
 
 DENSE_PRODUCT = 0.4
 DENSE_GRADIENT = 0.2
@@ -38,6 +47,11 @@ def transposed_matrix(pattern: Pattern, values: Tensor) -> Tensor:
         return weight_matrix(pattern, values).T
     n_post, n_pre = pattern.shape
     return _csr(pattern.t_crow, pattern.t_col, values.index_select(0, pattern.perm), (n_pre, n_post))
+
+
+def addmm(summand: Tensor, matrix: Tensor, x: Tensor, out: Tensor) -> None:
+    """Writes summand + matrix x, all (row, batch), into `out`, which may be the summand."""
+    torch.addmm(summand, matrix, x, out=out)
 
 
 def each_step(matrix: Tensor, x: Tensor) -> Tensor:
@@ -94,6 +108,11 @@ class ValueGradient:
     def values(self) -> Tensor:
         """The sum at the synapses (synapse,)."""
         return self.sum[self.pattern.post, self.pattern.pre] if self.dense else self.sum.values()
+
+
+def value_gradient(pattern: Pattern, values: Tensor) -> ValueGradient:
+    """A sum Σ_t G_t R_tᵀ at the synapses, zero so far."""
+    return ValueGradient(pattern, values)
 
 
 def _csr(crow: Tensor, col: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:

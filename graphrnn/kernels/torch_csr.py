@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from graphrnn.kernels import csr
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
-from graphrnn.kernels.csr import (
-    ValueGradient,
-    each_step,
-    steps_per_chunk,
-    transposed_matrix,
-    weight_matrix,
-)
+from graphrnn.kernels.csr import steps_per_chunk
 from graphrnn.kernels.pattern import Pattern
+from graphrnn.kernels.products import Products, ValueSum
 
 __all__ = ["TorchBackend"]
 
 
 class TorchBackend:
-    """The recurrence on torch's sparse products, on CPU and CUDA."""
+    """The recurrence on torch's sparse products, on CPU and CUDA.
+
+    Args:
+        products: who multiplies, for a backend that shares this loop; torch itself by default.
+    """
 
     name = "torch"
+
+    def __init__(self, products: Products = csr) -> None:
+        self.products = products
 
     def unavailable(self, device: torch.device, dtype: torch.dtype) -> str | None:
         if device.type not in ("cpu", "cuda"):
@@ -36,22 +40,27 @@ class TorchBackend:
         return csr.explain(pattern)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
-        weight, entry, readout = (_weight(problem.hidden), _weight(problem.input), _weight(problem.readout))
-        assert weight is not None
+        products = self.products
+        weight, entry, readout = (
+            None if matrix is None else products.weight_matrix(matrix.pattern, matrix.values)
+            for matrix in (problem.hidden, problem.input, problem.readout)
+        )
         leak = problem.alpha[:, None]
         f = ACTIVATIONS[problem.activation].function
         v = problem.v0.clone(memory_format=torch.contiguous_format)
         rates = v.new_empty(problem.steps, *v.shape)
         states = torch.empty_like(rates) if save_states else None
-        output = None if readout is None else v.new_empty(len(rates), readout.shape[0], v.shape[1])
+        output = None
+        if problem.readout is not None:
+            output = v.new_empty(len(rates), problem.readout.pattern.shape[0], v.shape[1])
         r = problem.r0.contiguous()
         current = torch.empty_like(v)
         length = steps_per_chunk(rates)
         for start in range(0, len(rates), length):
             chunk = slice(start, start + length)
-            drive = _drive(problem, entry, rates[chunk], chunk)
+            drive = _drive(products, problem, entry, rates[chunk], chunk)
             for k, rate in enumerate(rates[chunk].unbind()):
-                torch.addmm(drive[k], weight, r, out=current)
+                products.addmm(drive[k], weight, r, out=current)
                 torch.lerp(v, current, leak, out=v)
                 if states is not None:
                     states[start + k] = v
@@ -60,21 +69,22 @@ class TorchBackend:
                 else:
                     torch.add(f(v), problem.rate_noise[start + k], out=rate)
                 r = rate
-            if output is not None and readout is not None:
-                output[chunk] = each_step(readout, rates[chunk])
+            if output is not None:
+                output[chunk] = products.each_step(readout, rates[chunk])
         return Outputs(rates, states, v, output)
 
     def backward(
         self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        transposed = transposed_matrix(problem.hidden.pattern, problem.hidden.values)
+        products = self.products
+        transposed = products.transposed_matrix(problem.hidden.pattern, problem.hidden.values)
         back = None
         if problem.readout is not None and grads.output is not None:
-            back = transposed_matrix(problem.readout.pattern, problem.readout.values)
+            back = products.transposed_matrix(problem.readout.pattern, problem.readout.values)
         f, slope = ACTIVATIONS[problem.activation]
         leak = problem.alpha[:, None]
         keep = 1 - leak
-        totals = _Totals(problem, rates, wanted)
+        totals = _Totals(products, problem, rates, wanted)
         # The loop carries g = α ∂L/∂v, which is the gradient of the drive itself.
         carried = torch.zeros_like(problem.v0) if grads.v_last is None else leak * grads.v_last
         carried = carried.contiguous()
@@ -84,30 +94,27 @@ class TorchBackend:
             chunk = slice(max(0, end - steps_per_chunk(rates)), end)
             noiseless = rates[chunk] if problem.rate_noise is None or states is None else f(states[chunk])
             slopes = slope(noiseless).mul_(leak)
-            grad_rates = _grad_rates(grads, back, rates, chunk)
+            grad_rates = _grad_rates(products, grads, back, rates, chunk)
             currents = torch.empty_like(slopes)
             for k in range(len(slopes) - 1, -1, -1):
                 if after is not None:
-                    torch.addmm(grad_rates[k], transposed, after, out=grad_rates[k])
+                    products.addmm(grad_rates[k], transposed, after, out=grad_rates[k])
                 after = torch.addcmul(carried, grad_rates[k], slopes[k], out=currents[k])
                 torch.mul(after, keep, out=carried)
             totals.add(chunk, currents, states, grads.output)
             end = chunk.start
         assert after is not None
         return totals.gradients()._replace(
-            v0=carried / leak if wanted.v0 else None, r0=torch.mm(transposed, after) if wanted.r0 else None
+            v0=carried / leak if wanted.v0 else None,
+            r0=products.each_step(transposed, after[None])[0] if wanted.r0 else None,
         )
 
 
-def _weight(matrix: Matrix | None) -> Tensor | None:
-    return None if matrix is None else weight_matrix(matrix.pattern, matrix.values)
-
-
-def _drive(problem: Problem, entry: Tensor | None, like: Tensor, chunk: slice) -> Tensor:
+def _drive(products: Products, problem: Problem, entry: Any, like: Tensor, chunk: slice) -> Tensor:
     """All that drives the neurons but their own rates (time, neuron, batch)."""
     parts = []
-    if entry is not None and problem.x is not None:
-        parts.append(each_step(entry, problem.x[chunk]))
+    if problem.x is not None:
+        parts.append(products.each_step(entry, problem.x[chunk]))
     if problem.bias is not None:
         parts.append(problem.bias[:, None])
     if problem.drive is not None:
@@ -115,12 +122,12 @@ def _drive(problem: Problem, entry: Tensor | None, like: Tensor, chunk: slice) -
     return sum(parts[1:], start=parts[0]) if parts else torch.zeros_like(like)
 
 
-def _grad_rates(grads: OutputGradients, back: Tensor | None, rates: Tensor, chunk: slice) -> Tensor:
+def _grad_rates(products: Products, grads: OutputGradients, back: Any, rates: Tensor, chunk: slice) -> Tensor:
     """What the outputs say of the rates of some steps, in fresh memory."""
     total = torch.zeros_like(rates[chunk]) if grads.rates is None else grads.rates[chunk].clone()
     total = total.contiguous()
     if back is not None and grads.output is not None:
-        total += each_step(back, grads.output[chunk])
+        total += products.each_step(back, grads.output[chunk])
     if grads.r_last is not None and chunk.stop == len(rates):
         total[-1] += grads.r_last
     return total
@@ -129,14 +136,14 @@ def _grad_rates(grads: OutputGradients, back: Tensor | None, rates: Tensor, chun
 class _Totals:
     """The gradients that are summed over time, and those that come step by step."""
 
-    def __init__(self, problem: Problem, rates: Tensor, wanted: Wanted) -> None:
-        self.problem, self.rates = problem, rates
-        self.hidden = _value_gradient(problem.hidden, wanted.values)
-        self.input = _value_gradient(problem.input, wanted.input_values)
-        self.readout = _value_gradient(problem.readout, wanted.readout_values)
+    def __init__(self, products: Products, problem: Problem, rates: Tensor, wanted: Wanted) -> None:
+        self.products, self.problem, self.rates = products, problem, rates
+        self.hidden = _value_gradient(products, problem.hidden, wanted.values)
+        self.input = _value_gradient(products, problem.input, wanted.input_values)
+        self.readout = _value_gradient(products, problem.readout, wanted.readout_values)
         self.back = None
         if wanted.x and problem.input is not None:
-            self.back = transposed_matrix(problem.input.pattern, problem.input.values)
+            self.back = products.transposed_matrix(problem.input.pattern, problem.input.values)
         self.x = torch.empty_like(problem.x) if wanted.x and problem.x is not None else None
         self.drive = torch.empty_like(rates) if wanted.drive else None
         self.bias, self.alpha = (
@@ -153,7 +160,7 @@ class _Totals:
         if output is not None and self.readout is not None:
             self.readout.add(output[chunk], self.rates[chunk])
         if self.x is not None and self.back is not None:
-            self.x[chunk] = each_step(self.back, currents)
+            self.x[chunk] = self.products.each_step(self.back, currents)
         if self.drive is not None:
             self.drive[chunk] = currents
         if self.bias is not None:
@@ -172,8 +179,8 @@ class _Totals:
         return Gradients(hidden, entry, readout, self.x, self.bias, self.drive, alpha, None, None)
 
 
-def _value_gradient(matrix: Matrix | None, wanted: bool) -> ValueGradient | None:
-    return ValueGradient(matrix.pattern, matrix.values) if wanted and matrix is not None else None
+def _value_gradient(products: Products, matrix: Matrix | None, wanted: bool) -> ValueSum | None:
+    return products.value_gradient(matrix.pattern, matrix.values) if wanted and matrix is not None else None
 
 
 def _before(first: Tensor, sequence: Tensor, chunk: slice) -> Tensor:

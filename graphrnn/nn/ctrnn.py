@@ -72,7 +72,8 @@ class CTRNN(nn.Module):
         batch_first: sequences are (batch, time, …), default, or else (time, batch, …).
         checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
             again in the backward pass: less memory for a second forward pass. Default None keeps all.
-        backend: "auto" or the name of a backend; `explain` shows the choice.
+        backend: "auto" or the name of a backend, of which "auto" takes any but "torch_sparse"; `explain`
+            shows the choice.
         seed: seed of the wiring, for a graph or structure that is compiled here.
         generator: source of the initial weights; None for torch's default.
         device: torch device.
