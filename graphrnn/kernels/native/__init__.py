@@ -140,7 +140,8 @@ class _Arguments:
     def take(self, **tensors: Tensor | None) -> None:
         """Points fields of the call to tensors."""
         for name, tensor in tensors.items():
-            setattr(self.fields, name, self.pointer(tensor))
+            if tensor is not None:
+                setattr(self.fields, name, self.pointer(tensor))
 
     def run(self, name: str) -> None:
         """Calls a function of the library."""
@@ -162,13 +163,14 @@ class _Arguments:
             to.matrix.n_rows, to.matrix.n_cols = to.transposed.n_cols, to.transposed.n_rows = shape
             return
         crow, col, t_crow, t_col, perm = matrix.pattern
+        n_rows, n_cols = matrix.pattern.shape
         to.values = self.pointer(matrix.values)
         if plain:
-            to.matrix = self._pattern(crow, col, len(t_crow) - 1)
+            to.matrix = self._pattern(crow, col, n_cols)
         if transposed:
-            to.transposed = self._pattern(t_crow, t_col, len(crow) - 1)
+            to.transposed = self._pattern(t_crow, t_col, n_rows)
             to.permutation = self.pointer(perm)
-        to.matrix.n_rows, to.matrix.n_cols = len(crow) - 1, len(t_crow) - 1
+        to.matrix.n_rows, to.matrix.n_cols = n_rows, n_cols
 
     def _pattern(self, start: Tensor, col: Tensor, n_cols: int) -> native.Pattern:
         found = layout(start, col, n_cols, self.shared)
