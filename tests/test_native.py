@@ -21,7 +21,8 @@ from graphrnn.kernels import (
     native,
     recurrence,
 )
-from graphrnn.kernels.native import library
+from graphrnn.kernels.native import crossover, library
+from graphrnn.kernels.native.crossover import Crossover
 
 NATIVE = BACKENDS["native"]
 WHY_NOT = NATIVE.unavailable(torch.device("cpu"), torch.float32)
@@ -80,7 +81,8 @@ def test_no_path_through_the_library_changes_the_result(isa, seed, threads, monk
     rng = random.Random(seed)
     n_threads = rng.choice([1, 2, 3, 5])
     threads(n_threads)
-    monkeypatch.setattr(native, "SHARED", rng.choice([1, 3, 9]))
+    blocks_pay = Crossover(rng.choice([1, 3, 9]), measured=True)
+    monkeypatch.setattr(crossover, "current", lambda: blocks_pay)
     monkeypatch.setattr(native, "CACHE_BYTES", rng.choice([0, 0, 1, 4096, 65536]))
     if rng.random() < 0.7:
         tiles = [width for width in (16, 32, 64, 128, 256) if width <= WIDEST_TILE[isa]]

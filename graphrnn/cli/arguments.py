@@ -24,6 +24,7 @@ examples:
   graphrnn train net.npz --task perceptual-decision --out run
   graphrnn describe run                             what training changed
   graphrnn bench net.npz --batch 64 --steps 100     how fast it trains, by backend
+  graphrnn bench --calibrate                        suit the native backend to this machine
 
 `graphrnn COMMAND --help` shows the options of a command.
 """
@@ -297,7 +298,12 @@ def _train(command: argparse.ArgumentParser) -> None:
 
 
 def _bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", metavar="FILE", help=_FILE)
+    command.add_argument("file", metavar="FILE", nargs="?", help=_FILE)
+    command.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="first measure from where on dense blocks pay on this machine, and keep that; needs no FILE",
+    )
     command.add_argument(
         "--backend",
         nargs="+",

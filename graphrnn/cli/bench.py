@@ -19,6 +19,12 @@ __all__ = ["bench"]
 
 def bench(options: argparse.Namespace) -> int:
     """Time training steps of a network on every backend, and print a table."""
+    if options.file is None and not options.calibrate:
+        raise ValueError("needs a network to time. Give a FILE, or --calibrate alone.")
+    if options.calibrate:
+        print(_calibrated(), flush=True)
+        if options.file is None:
+            return 0
     out = None if options.json is None else _target(options.json)
     net = networks.network(options)
     device = settings.device(options.device)
@@ -47,6 +53,14 @@ def bench(options: argparse.Namespace) -> int:
         )
         return 1
     return 0
+
+
+def _calibrated() -> str:
+    from graphrnn.kernels import calibrate
+
+    found = calibrate()
+    kept = "nowhere, for no cache folder can be written" if found.file is None else f"in {found.file}"
+    return f"native: {found}; kept {kept}"
 
 
 def _target(name: str) -> Path:

@@ -10,6 +10,8 @@ from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.matmul import sparse_matmul
+from graphrnn.kernels.native.calibration import calibrate
+from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.probe import GATHER_WIDTH, gather
 from graphrnn.kernels.recurrence import Run, recurrence
@@ -21,6 +23,7 @@ __all__ = [
     "Activation",
     "Backend",
     "Choice",
+    "Crossover",
     "Gradients",
     "Matrix",
     "OutputGradients",
@@ -30,6 +33,7 @@ __all__ = [
     "Run",
     "Wanted",
     "available_backends",
+    "calibrate",
     "choose_backend",
     "explain_backend",
     "gather",

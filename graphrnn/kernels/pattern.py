@@ -65,12 +65,13 @@ class Pattern(NamedTuple):
     @property
     def shape(self) -> tuple[int, int]:
         """Numbers of post and pre neurons."""
-        return len(self.crow) - 1, len(self.t_crow) - 1
+        # Asked for many times in each step; `len` of a tensor goes through Python, `shape` does not.
+        return self.crow.shape[0] - 1, self.t_crow.shape[0] - 1
 
     @property
     def n_synapses(self) -> int:
         """Number of synapses."""
-        return len(self.col)
+        return self.col.shape[0]
 
     @property
     def density(self) -> float:

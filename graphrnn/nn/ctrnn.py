@@ -296,6 +296,7 @@ class CTRNN(nn.Module):
         _arguments.same_precision("rnn(x)", "x", x, self.hidden.values)
         alone = x.ndim == 2
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
+        steps = steps.contiguous()  # here, or each pass would make a copy of its own
         v0, r0 = self._start(state, steps.shape[2], alone)
         alpha = self.leak.alpha
         drive, rate_noise = self._draw_noise(steps, alpha, generator)

@@ -6,12 +6,12 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from graphrnn import _checks
+from graphrnn.kernels.processor import processor
 
 __all__ = ["machine", "time_in_turns"]
 
@@ -78,7 +78,7 @@ def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
     """
     device = torch.device(device)
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": _cores(),
         "memory_gb": _memory_gb(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
@@ -86,21 +86,6 @@ def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def _processor() -> str:
-    """The processor's name, with the vector instructions that matter here."""
-    name, flags = platform.processor() or platform.machine(), set()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            field, _, value = line.partition(":")
-            if field.strip() == "model name":
-                name = value.strip()
-            elif field.strip() == "flags":
-                flags = set(value.split())
-    known = [label for flag, label in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags]
-    return f"{name}, {known[0]}" if known else name
 
 
 def _cores() -> int:

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.native import crossover
 from graphrnn.kernels.native import library as native
+from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.native.layout import layout
 from graphrnn.kernels.pattern import Pattern
 
@@ -20,13 +22,23 @@ __all__ = ["NativeBackend"]
 TILE_BYTES = TEAM = 0
 ISA = -1  # 0 generic, 1 AVX2, 2 AVX-512; -1 for the best that the machine has
 CACHE_BYTES = 0  # of one core; 0 to ask the machine
-SHARED = 3  # rows of a group of eight from which on a column is cheaper dense
 
 
 class NativeBackend:
-    """The recurrence in vector instructions, the batch in tiles over the cores."""
+    """The recurrence in vector instructions, the batch in tiles over the cores.
+
+    Args:
+        shared: rows of a group of eight from which on a column is a block; default the machine's crossover.
+    """
 
     name = "native"
+
+    def __init__(self, shared: int | None = None) -> None:
+        self.shared = shared
+
+    @property
+    def _crossover(self) -> Crossover:
+        return crossover.current() if self.shared is None else Crossover(self.shared, measured=True)
 
     def unavailable(self, device: torch.device, dtype: torch.dtype) -> str | None:
         if device.type != "cpu":
@@ -36,10 +48,12 @@ class NativeBackend:
         return native.missing()
 
     def explain(self, pattern: Pattern) -> str:
-        found = layout(pattern.crow, pattern.col, pattern.shape[1], SHARED)
+        blocks_pay = self._crossover
+        found = layout(pattern.crow, pattern.col, pattern.shape[1], blocks_pay.rows)
         dense = found.in_blocks / max(pattern.n_synapses, 1)
         return (
-            f"density {pattern.density:.3g}: {dense:.0%} of the synapses in dense blocks, the others sparse"
+            f"density {pattern.density:.3g}: {dense:.0%} of the synapses in dense blocks, the others sparse; "
+            f"{blocks_pay}"
         )
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
@@ -52,7 +66,7 @@ class NativeBackend:
             rates.new_empty(n, batch),
             None if readout is None else rates.new_empty(len(rates), readout.pattern.shape[0], batch),
         )
-        call = _Arguments(problem, rates)
+        call = _Arguments(problem, rates, self._crossover.rows)
         for name, matrix, shape in _layers(problem):
             call.layer(name, matrix, shape, plain=True, transposed=False)
         call.take(x=problem.x, drive=problem.drive, noise=problem.rate_noise, **outputs._asdict())
@@ -79,7 +93,7 @@ class NativeBackend:
                 for leaf, needed in zip(leaves, wanted, strict=True)
             )
         )
-        call = _Arguments(problem, rates)
+        call = _Arguments(problem, rates, self._crossover.rows)
         call.take(x=problem.x, rates=rates, states=states)
         call.take(**{f"grad_{name}": tensor for name, tensor in grads._asdict().items()})
         call.take(
@@ -110,7 +124,8 @@ def _layers(problem: Problem) -> tuple[tuple[str, Matrix | None, tuple[int, int]
 class _Arguments:
     """One call of the library, which keeps the tensors alive that it points to."""
 
-    def __init__(self, problem: Problem, rates: Tensor) -> None:
+    def __init__(self, problem: Problem, rates: Tensor, shared: int) -> None:
+        self.shared = shared
         self.kept: list[Tensor] = []
         self.fields = fields = native.Call()
         fields.steps, fields.neurons, fields.batch = rates.shape
@@ -125,7 +140,8 @@ class _Arguments:
     def take(self, **tensors: Tensor | None) -> None:
         """Points fields of the call to tensors."""
         for name, tensor in tensors.items():
-            setattr(self.fields, name, self.pointer(tensor))
+            if tensor is not None:
+                setattr(self.fields, name, self.pointer(tensor))
 
     def run(self, name: str) -> None:
         """Calls a function of the library."""
@@ -147,16 +163,17 @@ class _Arguments:
             to.matrix.n_rows, to.matrix.n_cols = to.transposed.n_cols, to.transposed.n_rows = shape
             return
         crow, col, t_crow, t_col, perm = matrix.pattern
+        n_rows, n_cols = matrix.pattern.shape
         to.values = self.pointer(matrix.values)
         if plain:
-            to.matrix = self._pattern(crow, col, len(t_crow) - 1)
+            to.matrix = self._pattern(crow, col, n_cols)
         if transposed:
-            to.transposed = self._pattern(t_crow, t_col, len(crow) - 1)
+            to.transposed = self._pattern(t_crow, t_col, n_rows)
             to.permutation = self.pointer(perm)
-        to.matrix.n_rows, to.matrix.n_cols = len(crow) - 1, len(t_crow) - 1
+        to.matrix.n_rows, to.matrix.n_cols = n_rows, n_cols
 
     def _pattern(self, start: Tensor, col: Tensor, n_cols: int) -> native.Pattern:
-        found = layout(start, col, n_cols, SHARED)
+        found = layout(start, col, n_cols, self.shared)
         self.kept.extend(found.tensors)
         return found.fields
 

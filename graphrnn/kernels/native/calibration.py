@@ -1,0 +1,116 @@
+"""Measures from where on a dense block is cheaper than single synapses, which differs between machines."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphrnn.kernels.contract import Matrix, OutputGradients, Problem, Wanted
+from graphrnn.kernels.native import NativeBackend, crossover
+from graphrnn.kernels.native import library as native
+from graphrnn.kernels.native.crossover import Crossover
+from graphrnn.kernels.pattern import Pattern
+
+__all__ = ["calibrate"]
+
+# Rates that outgrow the first cache and not the second, and steps enough to outweigh what is done once.
+NEURONS, STEPS, BATCH = 512, 16, 64
+ROUNDS = 5
+WANTED = Wanted(*(name in ("values", "v0") for name in Wanted._fields))
+
+
+def calibrate(*, keep: bool = True) -> Crossover:
+    """Measures when the backend `native` should multiply columns as dense blocks on this machine.
+
+    The library takes eight neighbouring neurons at a time. Where many of them get a synapse from the same
+    neuron, it pays to read that neuron's rates once and to multiply zeros for those that do not. From how
+    many of eight on depends on the processor. This takes about a second, on one thread, and is best done
+    while nothing else runs. The choice changes the speed and the rounding of sums, nothing else.
+
+    Args:
+        keep: use what was found in this process from now on, and write it to the user's cache folder for
+            those to come; where that cannot be written, it holds for this process. False only measures.
+
+    Returns:
+        A `Crossover`: `rows`, from how many of eight on (9 for never), and the `file` it is kept in.
+
+    Raises:
+        ValueError: without the compiled library.
+
+    Example:
+        >>> from graphrnn.kernels import available_backends, calibrate
+        >>> if "native" in available_backends("cpu"):
+        ...     assert 2 <= calibrate(keep=False).rows <= 9
+    """
+    why = native.missing()
+    if why is not None:
+        raise ValueError(f"`calibrate(...)` needs the compiled library: {why}. Install a C++ compiler first.")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode(False):  # whose tensors have no layout that is kept
+            rows = _first(crossover.FEWEST, crossover.NEVER)
+    finally:
+        torch.set_num_threads(threads)
+    return crossover.store(rows) if keep else Crossover(rows, measured=True)
+
+
+def _first(low: int, high: int) -> int:
+    """The least number of rows from `low` to `high` that pays, by halves; `high` where none below does."""
+    while low < high:
+        middle = (low + high) // 2
+        if _blocks_pay(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _blocks_pay(rows: int) -> bool:
+    """Whether a network runs faster as blocks in which `rows` of eight neurons share each column."""
+    problem = _problem(_mask(NEURONS, rows))
+    ways = [NativeBackend(crossover.FEWEST), NativeBackend(crossover.NEVER)]
+    seconds: list[list[float]] = [[_seconds(way, problem) for way in ways] for _ in range(1 + ROUNDS)]
+    blocks, single = (min(times) for times in zip(*seconds[1:], strict=True))
+    return blocks < single
+
+
+def _mask(neurons: int, rows: int) -> NDArray[np.bool_]:
+    """A mask (neuron, neuron) in which `rows` synapses stand in each row and each column of every 8 x 8."""
+    group = native.GROUP
+    number = np.arange(neurons)
+    # Turned at random, block by block, so that nothing in the order of the columns can be foreseen.
+    turned = np.random.default_rng(0).integers(0, group, (neurons // group,) * 2)
+    shift = number[:, None] - number + turned.repeat(group, 0).repeat(group, 1)
+    found: NDArray[np.bool_] = shift % group < rows
+    return found
+
+
+def _problem(mask: NDArray[np.bool_]) -> Problem:
+    post, pre = np.nonzero(mask)
+    pattern = Pattern.from_pairs(post, pre, mask.shape)
+    state = torch.zeros(len(mask), BATCH, dtype=torch.float32, device="cpu")
+    return Problem(
+        hidden=Matrix(state.new_full((pattern.n_synapses,), 1e-3), pattern),
+        input=None,
+        readout=None,
+        x=None,
+        bias=None,
+        drive=state.new_ones(STEPS, len(mask), BATCH),
+        alpha=state.new_full((len(mask),), 0.1),
+        v0=state,
+        r0=state,
+        rate_noise=None,
+        activation="relu",
+    )
+
+
+def _seconds(backend: NativeBackend, problem: Problem) -> float:
+    """Time of this thread for a sequence, forward and back; what else the core did does not count."""
+    start = time.thread_time()
+    rates = backend.forward(problem, save_states=False).rates
+    backend.backward(problem, rates, None, OutputGradients(rates, None, None, None), WANTED)
+    return time.thread_time() - start

@@ -1,0 +1,105 @@
+"""From where on a dense block is cheaper than single synapses: what this machine measured, or the default."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from graphrnn import _files
+from graphrnn.kernels.native import library as native
+from graphrnn.kernels.processor import processor
+
+__all__ = ["DEFAULT", "FEWEST", "NEVER", "Crossover", "current", "store"]
+
+DEFAULT = 3
+FEWEST, NEVER = 2, native.GROUP + 1
+INSTRUCTION_SETS = ("generic", "AVX2", "AVX-512")
+
+
+class Crossover(NamedTuple):
+    """How many of eight neighbouring rows have to share a column for it to be a dense block."""
+
+    rows: int  # 2 to 8; 9 for never
+    measured: bool  # on this machine; otherwise the default
+    file: Path | None = None  # where it is kept
+
+    def __str__(self) -> str:
+        pays = "pay nowhere" if self.rows == NEVER else f"pay where {self.rows} of 8 rows share a column"
+        origin = "measured here" if self.measured else "default, `graphrnn bench --calibrate` measures"
+        return f"blocks {pays} ({origin})"
+
+
+# What holds in this process, by machine.
+_known: dict[str, Crossover] = {}
+
+
+def current() -> Crossover:
+    """The crossover of this machine; its file is looked at once in a process."""
+    if native.missing() is not None:
+        return Crossover(DEFAULT, measured=False)
+    machine = _machine()
+    if machine not in _known:
+        _known[machine] = _stored(machine)
+    return _known[machine]
+
+
+def store(rows: int) -> Crossover:
+    """Makes `rows` the crossover of this machine, in this process and in those to come."""
+    machine = _machine()
+    _known[machine] = Crossover(rows, measured=True, file=_write(machine, rows))
+    return _known[machine]
+
+
+@cache
+def _machine() -> str:
+    """What the crossover depends on: the processor, its instructions, and the library as it was compiled."""
+    library = native.library()
+    assert not isinstance(library, str)
+    digest = hashlib.blake2b(Path(library._name).read_bytes(), digest_size=8).hexdigest()
+    return f"{processor()}; {INSTRUCTION_SETS[library.graphrnn_best_isa()]}; library {digest}"
+
+
+def _file() -> Path | None:
+    """Where this user keeps crossovers; None where there is no such place."""
+    home = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
+    for folder in (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser(home)):
+        if os.path.isabs(folder):
+            return Path(folder, "graphrnn", "crossover.json")
+    return None
+
+
+def _table(file: Path | None) -> dict[str, Any]:
+    """All that is kept; nothing where the file cannot be read."""
+    try:
+        found = json.loads(file.read_bytes()) if file is not None else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _stored(machine: str) -> Crossover:
+    file = _file()
+    rows = _table(file).get(machine)
+    if type(rows) is int and FEWEST <= rows <= NEVER:
+        return Crossover(rows, measured=True, file=file)
+    return Crossover(DEFAULT, measured=False)
+
+
+def _write(machine: str, rows: int) -> Path | None:
+    """The file, or None where it cannot be written, which is no error: it only saves time."""
+    file = _file()
+    if file is None:
+        return None
+    table = {**_table(file), machine: rows}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _files.replacing("calibrate(...)", file) as to:
+            to.write((json.dumps(table, indent=1) + "\n").encode())
+    except (OSError, ValueError):
+        return None
+    return file
