@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.delays import Delayed, delayed_pattern
 from graphrnn.kernels.matmul import sparse_matmul
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.probe import GATHER_WIDTH, gather
@@ -21,6 +22,7 @@ __all__ = [
     "Activation",
     "Backend",
     "Choice",
+    "Delayed",
     "Gradients",
     "Matrix",
     "OutputGradients",
@@ -31,6 +33,7 @@ __all__ = [
     "Wanted",
     "available_backends",
     "choose_backend",
+    "delayed_pattern",
     "explain_backend",
     "gather",
     "recurrence",

@@ -16,6 +16,7 @@ __all__ = ["BACKENDS", "REFERENCE", "Choice", "available_backends", "choose_back
 # By name, the fastest first. `reference` is not among them: it runs under torch's autograd.
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (NativeBackend(), TorchBackend())}
 REFERENCE = "reference"
+WITH_DELAYS = ("torch",)
 
 
 class Choice(NamedTuple):
@@ -26,26 +27,35 @@ class Choice(NamedTuple):
 
 
 def available_backends(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, *, delays: bool = False
 ) -> tuple[str, ...]:
-    """Names of the backends that run on a device, the fastest first.
+    """Names of the backends that run on a device, the fastest first; `delays` asks for those with delays.
 
     Example:
         >>> available_backends("cpu")
         (...'torch', 'reference')
     """
     device = torch.device(device)
-    names = [name for name, backend in BACKENDS.items() if backend.unavailable(device, dtype) is None]
+    names = [name for name in BACKENDS if _unavailable(name, device, dtype, delays) is None]
     return (*names, REFERENCE)
 
 
-def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) -> Choice:
+def _unavailable(name: str, device: torch.device, dtype: torch.dtype, delays: bool) -> str | None:
+    """Why a backend cannot run there, as half a sentence; None if it can."""
+    why = BACKENDS[name].unavailable(device, dtype)
+    return "it has no delays" if why is None and delays and name not in WITH_DELAYS else why
+
+
+def choose_backend(
+    name: str, device: torch.device | str, dtype: torch.dtype, *, delays: bool = False
+) -> Choice:
     """The backend that a name stands for on a device.
 
     Args:
         name: a backend, or `"auto"` for the fastest that is available.
         device: where the tensors are.
         dtype: their precision.
+        delays: whether synapses have delays.
 
     Raises:
         ValueError: if there is no such backend, or not on this device or in this precision.
@@ -56,11 +66,11 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
     """
     device = torch.device(device)
     place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"
-    available = available_backends(device, dtype)
+    available = available_backends(device, dtype, delays=delays)
     if name == "auto":
         passed_over = [
-            f"; `{other}` is not: {backend.unavailable(device, dtype)}"
-            for other, backend in BACKENDS.items()
+            f"; `{other}` is not: {_unavailable(other, device, dtype, delays)}"
+            for other in BACKENDS
             if other not in available
         ]
         return Choice(available[0], f"the fastest available {place}{''.join(passed_over)}")
@@ -68,7 +78,7 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
         return Choice(name, "asked for by name")
     ways_out = " or ".join(f"`{other}`" for other in ("auto", *available))
     if name in BACKENDS:
-        why = BACKENDS[name].unavailable(device, dtype)
+        why = _unavailable(name, device, dtype, delays)
         raise ValueError(f"Backend `{name}` is not available {place}: {why}. Take {ways_out}.")
     raise ValueError(f"There is no backend `{name}`. Take {ways_out}.")
 

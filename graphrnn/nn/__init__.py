@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphrnn.nn.ctrnn import CTRNN
 from graphrnn.nn.dale import Dale
+from graphrnn.nn.delays import Delays
 from graphrnn.nn.export import Step, export_step, read_parameters, write_parameters
 from graphrnn.nn.layer import SparseLayer
 from graphrnn.nn.leak import Leak
@@ -13,6 +14,7 @@ from graphrnn.nn.state import State
 __all__ = [
     "CTRNN",
     "Dale",
+    "Delays",
     "Leak",
     "Rewired",
     "Rewiring",

@@ -18,6 +18,7 @@ from graphrnn.connectome.masks import fields_from_masks
 from graphrnn.kernels import ACTIVATIONS, choose_backend, recurrence
 from graphrnn.nn import _arguments
 from graphrnn.nn.dale import Dale, signs_in_force
+from graphrnn.nn.delays import Delays, check_saved_delays, delay_steps
 from graphrnn.nn.groups import parameter_groups, take_synapses
 from graphrnn.nn.initialize import copy_weights, draw_fan_in, scale_to_radius
 from graphrnn.nn.layer import SparseLayer
@@ -59,6 +60,8 @@ class CTRNN(nn.Module):
         dale: Dale's law, from the signs of the neurons; holds at every moment. True is "abs"; the other
             forms are "rectify" and "softplus", see `graphrnn.nn.Dale`.
         positivity_constraints: Dale's law with every neuron excitatory, whatever its sign.
+        delays: let the synapses among neurons that carry a delay read the rates of so many ms before, to the
+            nearest step; a network without them is as it was. False: all read the step before.
         bias: biases on hidden neurons and readouts, initially 0.
         init: "fan_in" for normal weights of variance gain² / fan-in of each neuron, or "weights" for the
             connectome's own where it has them
@@ -111,6 +114,7 @@ class CTRNN(nn.Module):
         postact_noise: float = 0.0,
         dale: bool | str = False,
         positivity_constraints: bool = False,
+        delays: bool = True,
         bias: bool = True,
         init: str = "fan_in",
         gain: float = 1.0,
@@ -136,7 +140,8 @@ class CTRNN(nn.Module):
         self.backend = backend
         device = torch.get_default_device() if device is None else torch.device(device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
-        choose_backend(backend, **kind)  # refuse one that does not run there
+        self.delays = _delays(self.net, self.dt, delays, self.checkpoint, device)
+        choose_backend(backend, **kind, delays=self.delays is not None)  # refuse one that does not run there
 
         group = shared_groups(self.net, learn_tau, tau_bounds)
         self.leak = Leak(time_constants(self.net, tau), self.dt, group=group, bounds=tau_bounds, **kind)
@@ -286,11 +291,14 @@ class CTRNN(nn.Module):
         alone = x.ndim == 2
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
         v0, r0 = self._start(state, steps.shape[2], alone)
+        weights, pattern, late = self.hidden.weights, self.hidden.pattern, self.delays
+        if late is not None:
+            weights, pattern, r0 = late.arrange(weights), late.pattern, late.before(state, r0, alone)
         alpha = self.leak.alpha
         drive, rate_noise = self._draw_noise(steps, alpha, generator)
         run = recurrence(
-            self.hidden.weights,
-            self.hidden.pattern,
+            weights,
+            pattern,
             drive,
             alpha,
             v0,
@@ -308,10 +316,11 @@ class CTRNN(nn.Module):
         assert readout is not None
         if self.readout.bias is not None:
             readout = readout + self.readout.bias[:, None]
+        past = None if late is None else late.after(r0, rates, alone)
         if alone:
-            return readout[:, :, 0], rates[:, :, 0], State(v[:, 0], rates[-1, :, 0])
+            return readout[:, :, 0], rates[:, :, 0], State(v[:, 0], rates[-1, :, 0], past)
         order = (2, 0, 1) if self.batch_first else (0, 2, 1)
-        return readout.permute(order), rates.permute(order), State(v.T, rates[-1].T)
+        return readout.permute(order), rates.permute(order), State(v.T, rates[-1].T, past)
 
     def _check_x(self, x: Any) -> None:
         n = self.net.n_inputs
@@ -421,7 +430,8 @@ class CTRNN(nn.Module):
     def explain(self) -> str:
         """Which backend runs the recurrence, in which form each layer is multiplied, and why."""
         values = self.hidden.values
-        choice = choose_backend(self.backend, values.device, values.dtype)
+        late = self.delays
+        choice = choose_backend(self.backend, values.device, values.dtype, delays=late is not None)
         lines = [
             f"{self.net!r} on {values.device} in {str(values.dtype).removeprefix('torch.')}",
             f"recurrence: backend {choice.name!r}, {choice.reason}",
@@ -431,6 +441,10 @@ class CTRNN(nn.Module):
         tau = "learnable" if self.leak.learnable else "fixed"
         law = "from the signs of the neurons" if self.hidden.constraint is not None else "off"
         lines.append(f"time constants: {tau}; Dale's law: {law}")
+        if late is not None:
+            lines.append(
+                f"delays: {late.extra_repr()}, read in one product over the last {late.window} steps"
+            )
         return "\n".join(lines)
 
     def extra_repr(self) -> str:
@@ -468,6 +482,18 @@ def _connectome(network: Any, masks: Any, seed: Seed) -> Connectome:
     return net
 
 
+def _delays(net: Connectome, dt: float, wanted: Any, checkpoint: int | None, device: Any) -> Delays | None:
+    """The delays of the network's synapses; None where they are not wanted or all are below half a step."""
+    if not _checks.boolean("CTRNN(...)", "delays", wanted) or not delay_steps(net.hidden, dt).any():
+        return None
+    if checkpoint is not None:
+        raise ValueError(
+            f"`CTRNN(checkpoint={checkpoint})` keeps the rates of some steps alone, and the delays of this "
+            "network read those of all. Leave checkpoint out, or pass delays=False."
+        )
+    return Delays(net.hidden, dt, device)
+
+
 def _autocasts(device_type: str) -> bool:
     return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
@@ -482,6 +508,7 @@ def _to_scipy(layer: SparseLayer) -> Any:
 def _check_saved(rnn: CTRNN, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
     """Before anything is copied: a state of other synapses leaves the network as it was."""
     rnn.leak.check_saved(state, f"{prefix}leak.")
+    check_saved_delays(rnn.delays, state, prefix)
     others = {
         which: layer.check_saved(state, f"{prefix}{which}.", partial(rnn.constraint, which))
         for which, layer in zip(_WHICH, rnn.layers, strict=True)

@@ -16,14 +16,18 @@ class State:
     Args:
         v: (batch, neuron) the state v; (neuron,) after one trial without a batch.
         r: the rates likewise, post-activation noise included.
+        past: (batch, step, neuron) the rates of the steps before those, the oldest first, where delays read
+            them; None without delays.
     """
 
     v: Tensor
     r: Tensor
+    past: Tensor | None = None
 
     def detach(self) -> State:
         """The same state without its gradient history, for truncated backpropagation."""
-        return State(self.v.detach(), self.r.detach())
+        past = None if self.past is None else self.past.detach()
+        return State(self.v.detach(), self.r.detach(), past)
 
 
 export.register_dataclass(State)  # so that torch.export can give it back
