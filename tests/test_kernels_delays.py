@@ -5,9 +5,26 @@ import re
 import numpy as np
 import pytest
 import torch
-from kernel_cases import NETWORKS, TOLERANCE, assert_same, draw, outputs_and_gradients, skip_where_missing
+from kernel_cases import (
+    NETWORKS,
+    TOLERANCE,
+    assert_same,
+    draw,
+    outputs_and_gradients,
+    skip_where_missing,
+    weighed,
+    with_delays,
+)
 
-from graphrnn.kernels import ACTIVATIONS, Run, available_backends, delayed_pattern, recurrence
+from graphrnn.kernels import (
+    ACTIVATIONS,
+    Run,
+    available_backends,
+    backends,
+    choose_backend,
+    delayed_pattern,
+    recurrence,
+)
 
 LONGEST = [0, 1, 3, 11]  # the last is longer than any of the sequences
 
@@ -19,13 +36,7 @@ def delayed(mask, steps, batch, longest, **options):
     late = np.random.default_rng(longest).integers(0, longest + 1, len(post))
     if len(late):
         late[-1] = longest
-    pattern, order, window = delayed_pattern(post, pre, late, len(mask))
-    leaves, like = network.leaves, network.leaves["v0"]
-    generator = torch.Generator().manual_seed(window)
-    past = torch.randn((window, *like.shape), generator=generator, dtype=torch.float64)
-    network = network._replace(
-        patterns={**network.patterns, "values": pattern}, leaves={**leaves, "r0": past}
-    )
+    network, order = with_delays(network, late)
     return network, (post[order.numpy()], pre[order.numpy()], late[order.numpy()])
 
 
@@ -51,8 +62,6 @@ def brute_force(network, synapses, activation="relu"):
 
 
 def results_of_brute_force(network, synapses, activation):
-    from kernel_cases import weighed
-
     run, leaves = brute_force(network, synapses, activation)
     found = torch.autograd.grad(weighed(run), leaves.values(), allow_unused=True)
     return {**run._asdict(), **{f"gradient of {n}": g for n, g in zip(leaves, found, strict=True)}}
@@ -127,6 +136,17 @@ def test_compiled_it_is_the_same():
     compiled = torch.compile(recurrence, fullgraph=True, backend="eager")
     one, other = (run(**network.arguments(), backend="auto") for run in (recurrence, compiled))
     assert torch.equal(one.rates, other.rates)
+
+
+def test_a_backend_without_delays_is_passed_over(monkeypatch):
+    monkeypatch.setattr(backends, "WITH_DELAYS", ("torch",))
+    assert "native" not in available_backends(delays=True)
+    assert choose_backend("auto", "cpu", torch.float32, delays=True).name == "torch"
+    if "native" in available_backends():
+        with pytest.raises(
+            ValueError, match=r"^Backend `native` is not available on cpu in float32: it has no "
+        ):
+            choose_backend("native", "cpu", torch.float32, delays=True)
 
 
 MESSAGES = [

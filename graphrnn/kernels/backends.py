@@ -16,7 +16,7 @@ __all__ = ["BACKENDS", "REFERENCE", "Choice", "available_backends", "choose_back
 # By name, the fastest first. `reference` is not among them: it runs under torch's autograd.
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (NativeBackend(), TorchBackend())}
 REFERENCE = "reference"
-WITH_DELAYS = ("torch",)
+WITH_DELAYS = ("native", "torch")  # those whose products read a window of time
 
 
 class Choice(NamedTuple):
