@@ -1,8 +1,8 @@
 """Compiling: one seeded draw per projection of a directed graph gives a Connectome.
 
 Any `networkx.DiGraph` with the right attributes compiles: nodes with `role` (default "area") and `size`,
-where given `level`, `tau`, `excitatory`, `positions`; edges with `rule`, where given `kind` and
-`self_connections`.
+where given `level`, `tau`, `excitatory`, `positions`; edges with `rule`, where given `kind`, `delay`
+and `self_connections`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ from graphrnn.rules import AllToAll, Draw, Population, Rule, as_rule
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["area_nodes", "check_attributes", "check_ends", "check_node", "compile_graph", "projection_kind"]
+__all__ = [
+    "area_nodes",
+    "check_attributes",
+    "check_ends",
+    "check_node",
+    "compile_graph",
+    "projection_delay",
+    "projection_kind",
+]
 
 _CALL = "graph.compile(...)"
 
@@ -91,7 +99,7 @@ def compile_graph(graph: networkx.DiGraph, seed: Seed = None) -> Connectome:
             plans[key].projection for post, pre in order if (key := (post.name, pre.name)) in plans
         ),
         input=synapses(areas, ends["input"]),
-        hidden=synapses(areas, areas),
+        hidden=_delayed(synapses(areas, areas), areas, plans),
         readout=synapses(ends["readout"], areas),
         sign=np.concatenate([_sign_or_zero(populations[area.name]) for area in areas]),
         tau=np.concatenate([np.full(area.size, _tau(graph.nodes[area.name])) for area in areas]),
@@ -126,6 +134,7 @@ class _Plan:
     pre: Population
     post: Population
     skip_diagonal: bool
+    delay: float | None
 
     def draw(self, root: int) -> Draw:
         rng = stream(root, self.pre.name, self.post.name)
@@ -149,7 +158,22 @@ def _plan(
     skip = bare.pre == bare.post and not _self_connections(call, data)
     possible = pre.size * post.size - (pre.size if skip else 0)
     asked = rule.expected(pre, post, skip_diagonal=skip)
-    return _Plan(replace(bare, rule=repr(rule), possible=possible, asked=asked), rule, pre, post, skip)
+    projection = replace(bare, rule=repr(rule), possible=possible, asked=asked)
+    delay = projection_delay(call, nodes[bare.pre], nodes[bare.post], data)
+    return _Plan(projection, rule, pre, post, skip, delay)
+
+
+def _delayed(hidden: Synapses, areas: tuple[Node, ...], plans: Mapping[tuple[str, str], _Plan]) -> Synapses:
+    """The synapses with the delays of their projections, 0 where only others have one."""
+    if all(plan.delay is None for plan in plans.values()):
+        return hidden
+    table = np.zeros((len(areas), len(areas)))
+    place = {area.name: i for i, area in enumerate(areas)}
+    for (post, pre), plan in plans.items():
+        if plan.delay is not None:
+            table[place[post], place[pre]] = plan.delay
+    area = np.repeat(np.arange(len(areas)), [area.size for area in areas])
+    return replace(hidden, delay=table[area[hidden.post], area[hidden.pre]])
 
 
 def _self_connections(call: str, data: Mapping[str, Any]) -> bool:
@@ -258,6 +282,18 @@ def check_ends(call: str, pre: Node, post: Node) -> None:
         raise ValueError(
             f"`{call}` cannot end at input {post.name!r}: nothing reaches an input. Name an area."
         )
+
+
+def projection_delay(call: str, pre: Node, post: Node, data: Mapping[str, Any]) -> float | None:
+    """The delay given on the edge, in ms; only synapses among neurons have one."""
+    if data.get("delay") is None:
+        return None
+    if pre.role != "area" or post.role != "area":
+        raise ValueError(
+            f"`{call}` has a `delay`, which only projections between areas have. Leave it out, or shift the "
+            "input or the target in time."
+        )
+    return _checks.nonnegative(call, "delay", data["delay"])
 
 
 def projection_kind(call: str, pre: Node, post: Node, data: Mapping[str, Any]) -> str:

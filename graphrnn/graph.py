@@ -15,6 +15,7 @@ from graphrnn.compiler import (
     check_ends,
     check_node,
     compile_graph,
+    projection_delay,
     projection_kind,
 )
 from graphrnn.connectome import Connectome, Node, kind_between
@@ -30,7 +31,7 @@ class AreaGraph(nx.DiGraph):
     networkx's own. Nothing random happens here; `compile` draws the synapses.
 
     Nodes carry `role` ("area", "input", "readout"), `size` and where given `level`, `tau`, `excitatory`,
-    `positions`; edges carry `rule` and where given `kind`, `self_connections`.
+    `positions`; edges carry `rule` and where given `kind`, `delay`, `self_connections`.
 
     Example:
         >>> import graphrnn as gr
@@ -111,6 +112,7 @@ class AreaGraph(nx.DiGraph):
         rule: Rule | float | None = None,
         *,
         kind: str | None = None,
+        delay: float | None = None,
         self_connections: bool | None = None,
         excitatory_only: bool = False,
         replace: bool = False,
@@ -122,6 +124,8 @@ class AreaGraph(nx.DiGraph):
             post: name of the target, an area or a readout.
             rule: connection rule, or a density; None for all to all.
             kind: "forward", "backward" or "lateral"; None infers it from the levels.
+            delay: conduction delay of its synapses in ms, between areas or within one; None for none. For
+                delays from distances see `Connectome.with_delays`.
             self_connections: whether a neuron may reach itself, within an area; None for yes.
             excitatory_only: whether only the excitatory neurons of `pre` project, as they do over long
                 distances in cortex; the rule becomes `ExcitatoryOnly(rule)`.
@@ -129,7 +133,7 @@ class AreaGraph(nx.DiGraph):
 
         Raises:
             ValueError: for a missing node, input → readout, readout → area, a second projection between the
-                same two ends, a kind that does not fit.
+                same two ends, a kind that does not fit, a delay below 0 or of an input or readout.
         """
         call = f"graph.project({pre!r}, {post!r})"
         source, target = (_end(self, call, name) for name in (pre, post))
@@ -144,6 +148,8 @@ class AreaGraph(nx.DiGraph):
             data["rule"] = ExcitatoryOnly(data["rule"])
         if kind is not None:
             data["kind"] = projection_kind(call, source, target, {"kind": kind})
+        if delay is not None:
+            data["delay"] = projection_delay(call, source, target, {"delay": delay})
         if self_connections is not None:
             if pre != post:
                 raise ValueError(
@@ -263,7 +269,7 @@ class AreaGraph(nx.DiGraph):
         for pre, post, data in graph.edges(data=True):
             other = {key: value for key, value in data.items() if key not in ("rule", "density")}
             rule = data.get("rule", data.get("density"))
-            known = {key: other.pop(key) for key in ("kind", "self_connections") if key in other}
+            known = {key: other.pop(key) for key in ("kind", "delay", "self_connections") if key in other}
             drawn.project(str(pre), str(post), rule, **known)
             drawn.edges[str(pre), str(post)].update(other)
         return drawn
@@ -272,7 +278,8 @@ class AreaGraph(nx.DiGraph):
     def from_connectome(cls, net: Connectome) -> AreaGraph:
         """The areas and projections of a connectome, each with its number of synapses as its rule.
 
-        Compiling it draws a network with the same sizes, kinds and numbers of synapses, wired at random.
+        Compiling it draws a network with the same sizes, kinds and numbers of synapses, wired at random. A
+        projection keeps its delay where all its synapses share it.
         """
         drawn = cls()
         levelled = all(area.level is not None for area in net.areas)
@@ -282,6 +289,7 @@ class AreaGraph(nx.DiGraph):
                 drawn.nodes[node.name].update(_area_attributes(net, node))
             if node.role == "area" and levelled:
                 drawn.nodes[node.name]["level"] = node.level
+        shared = _shared_delays(net)
         counts = {which: net.counts(which) for which in ("input", "hidden", "readout")}
         for p in net.projections:
             which = p.kind if p.kind in counts else "hidden"
@@ -289,11 +297,27 @@ class AreaGraph(nx.DiGraph):
             target, source = net.node(p.post), net.node(p.pre)
             n = int(counts[which][post.index(target), pre.index(source)])
             drawn.add_edge(p.pre, p.post, rule=FixedTotalNumber(n))
+            if (delay := shared.get((p.pre, p.post))) is not None:
+                drawn.edges[p.pre, p.post]["delay"] = delay
             if not levelled or p.kind != kind_between(source, target):
                 drawn.edges[p.pre, p.post]["kind"] = p.kind
             if p.pre == p.post and p.possible < target.size**2:
                 drawn.edges[p.pre, p.post]["self_connections"] = False
         return drawn
+
+
+def _shared_delays(net: Connectome) -> dict[tuple[str, str], float]:
+    """By (pre, post), the delays above 0 that all synapses between two areas share."""
+    hidden = net.hidden
+    if hidden.delay is None:
+        return {}
+    n = len(net.areas)
+    pair = net.area_index[hidden.post].astype(np.int64) * n + net.area_index[hidden.pre]
+    longest, shortest = np.zeros(n * n), np.full(n * n, np.inf)
+    np.maximum.at(longest, pair, hidden.delay)
+    np.minimum.at(shortest, pair, hidden.delay)
+    found = np.flatnonzero((longest == shortest) & (longest > 0))
+    return {(net.areas[k % n].name, net.areas[k // n].name): float(longest[k]) for k in found}
 
 
 def _area_attributes(net: Connectome, area: Node) -> dict[str, Any]:

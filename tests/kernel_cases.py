@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphrnn.kernels import BACKENDS, Matrix, Pattern, Wanted, recurrence
+from graphrnn.kernels import BACKENDS, Matrix, Pattern, Wanted, delayed_pattern, recurrence
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
@@ -106,6 +106,16 @@ def draw(mask, steps, batch, parts=ALL, *, noisy=False, n_inputs=3, n_readouts=2
     leaves |= {"v0": normal(n, batch), "r0": normal(n, batch)}
     noise = 0.3 * normal(steps, n, batch) if noisy else None
     return Network({name: pattern_of(m) for name, m in masks.items()}, leaves, noise)
+
+
+def with_delays(network, late):
+    """The same network with a delay in steps for each synapse, in the order of the pattern, and a past."""
+    pattern = network.patterns["values"]
+    made = delayed_pattern(pattern.post, pattern.pre, late, pattern.shape[0])
+    generator = torch.Generator().manual_seed(made.window)
+    past = torch.randn((made.window, *network.leaves["v0"].shape), generator=generator, dtype=torch.float64)
+    leaves = {**network.leaves, "values": network.leaves["values"][made.order], "r0": past}
+    return network._replace(patterns={**network.patterns, "values": made.pattern}, leaves=leaves), made.order
 
 
 def weighed(run):

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from kernel_cases import ALL, assert_same, draw, outputs_and_gradients, random_mask
+from kernel_cases import ALL, assert_same, draw, outputs_and_gradients, random_mask, with_delays
 
 from graphrnn.kernels import (
     ACTIVATIONS,
@@ -90,7 +90,11 @@ def test_no_path_through_the_library_changes_the_result(isa, seed, threads, monk
         monkeypatch.setattr(native, "TEAM", rng.choice([1, min(2, n_threads), n_threads]))
     dtype, activation = rng.choice(list(TOLERANCE)), rng.choice(list(ACTIVATIONS))
     checkpoint = rng.choice([None, None, 1, 4])
-    assert_equals_the_reference(network(rng, seed), dtype, activation=activation, checkpoint=checkpoint)
+    drawn = network(rng, seed)
+    assert_equals_the_reference(drawn, dtype, activation=activation, checkpoint=checkpoint)
+    longest, n_synapses = rng.choice([1, 2, 5, 40]), drawn.patterns["values"].n_synapses
+    late = np.random.default_rng(seed).integers(0, longest + 1, n_synapses)
+    assert_equals_the_reference(with_delays(drawn, late)[0], dtype, activation=activation)
 
 
 @built

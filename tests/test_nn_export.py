@@ -39,7 +39,7 @@ def error_of(call, *arguments):
 @each_network
 @pytest.mark.parametrize("activation", ["relu", "softplus", "retanh"])
 def test_steps_in_a_row_are_the_sequence(net, activation):
-    rnn = build(net, activation=activation, dtype=torch.float64)
+    rnn = build(net, activation=activation, dtype=torch.float64, delays=False)
     x = torch.randn(3, 6, net.n_inputs, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     readout, rates, state = rnn(x)
     stepped, last, v = run(Step(rnn), x, torch.zeros(3, net.n_neurons, dtype=torch.float64))

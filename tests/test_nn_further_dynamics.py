@@ -254,8 +254,8 @@ MISTAKES = [
     (lambda net: build(net, Bare()), "`Bare.step(...)` needs to return a `Change`; it gave Tensor."),
     (
         lambda net: build(net, Nothing(), checkpoint=3),
-        "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence and without "
-        "checkpoints. Leave `backend` and `checkpoint` out.",
+        "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence, checkpoints and "
+        "delays. Leave `backend` and `checkpoint` out, and pass delays=False.",
     ),
     (
         lambda net: build(net, Adaptation(1.0))(

@@ -17,8 +17,8 @@ __all__ = ["MODEL", "known_keys", "penalty", "read_run"]
 _TABLES = ("network", "task", "model", "training", "plasticity", "penalty", "rewiring")
 MODEL = (
     *("activation", "dt", "tau", "noise", "dale"),
-    *("learn_tau", "tau_bounds", "postact_noise", "positivity_constraints", "bias", "init", "gain"),
-    *("spectral_radius", "initial_state", "backend"),
+    *("learn_tau", "tau_bounds", "postact_noise", "positivity_constraints", "delays", "bias", "init"),
+    *("gain", "spectral_radius", "initial_state", "backend"),
 )
 _TRAINING = (
     *("epochs", "trials", "batch_size", "optimizer", "learning_rate", "weight_decay", "clip", "patience"),

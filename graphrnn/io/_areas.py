@@ -40,6 +40,8 @@ def graph_tables(call: str, graph: AreaGraph) -> Tables:
         if any(name in node for node in nodes):
             columns[name] = Words.of([_text(node.get(name)) for node in nodes])
     edges: dict[str, Column] = {"rule": Words.of([_rule_text(edge["rule"]) for edge in projections])}
+    if any("delay" in edge for edge in projections):
+        edges["delay"] = np.array([edge.get("delay", np.nan) for edge in projections])
     for name in ("kind", "self_connections", "attributes"):
         if any(name in edge for edge in projections):
             edges[name] = Words.of([_text(edge.get(name)) for edge in projections])
@@ -83,7 +85,7 @@ def graph_of(call: str, tables: Tables) -> AreaGraph:
         tables.pre.tolist(), tables.post.tolist(), _rows(call, tables.edges, len(tables.pre)), strict=True
     ):
         kept: dict[str, Any] = {
-            key: row[key] for key in ("rule", "kind", "self_connections", "attributes") if key in row
+            key: row[key] for key in ("rule", "kind", "delay", "self_connections", "attributes") if key in row
         }
         projections.append({"pre": names[pre], "post": names[post], **kept})
     document["projection"] = projections
@@ -104,7 +106,7 @@ def _column(column: Column | None, count: int) -> list[Any]:
 
 def _rows(call: str, columns: Mapping[str, Column], count: int) -> Iterator[dict[str, Any]]:
     """The attributes of each node or edge; what is not set is absent."""
-    kept = (*_NUMBERS, *_TEXTS, "rule", "kind", "self_connections")
+    kept = (*_NUMBERS, *_TEXTS, "rule", "kind", "delay", "self_connections")
     cells = {name: _column(column, count) for name, column in columns.items() if name in kept}
     for row in range(count):
         found = {name: column[row] for name, column in cells.items() if column[row] is not None}

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphrnn import _checks
 from graphrnn._files import replacing
-from graphrnn.compiler import check_ends, check_node, projection_kind
+from graphrnn.compiler import check_ends, check_node, projection_delay, projection_kind
 from graphrnn.connectome import Connectome, Node
 from graphrnn.graph import AreaGraph
 from graphrnn.io._choices import Choices
@@ -22,7 +22,7 @@ _FORMAT = 1
 _ROLES = ("input", "area", "readout")  # as a file lists them
 _TOP = ("format", "order", "attributes", *_ROLES, "projection")
 _OF_AREA = ("level", "tau", "excitatory", "positions")
-_OF_EDGE = ("rule", "kind", "self_connections")
+_OF_EDGE = ("rule", "kind", "delay", "self_connections")
 Table = dict[str, Any]
 
 
@@ -151,6 +151,8 @@ def _add_projection(call: str, place: str, table: Table, graph: AreaGraph) -> No
     data: Table = {"rule": read_rule(where, table.get("rule", "AllToAll"))}
     if "kind" in table:
         data["kind"] = projection_kind(where, source, target, {"kind": table["kind"]})
+    if "delay" in table:
+        data["delay"] = projection_delay(where, source, target, table)
     if "self_connections" in table:
         if pre != post:
             raise ValueError(
@@ -211,7 +213,7 @@ def _edge(call: str, pre: str, post: str, data: Table) -> Table:
     place = f"projection {pre!r} → {post!r}"
     record: Table = {"pre": str(pre), "post": str(post)}
     record["rule"] = rule_record(f"{call}, {place}", data["rule"]) if "rule" in data else "AllToAll"
-    record |= {key: data[key] for key in ("kind", "self_connections") if data.get(key) is not None}
+    record |= {key: data[key] for key in _OF_EDGE[1:] if data.get(key) is not None}
     return record | _plain_attributes(call, place, data, _OF_EDGE)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.delays import Delayed, delayed_pattern
 from graphrnn.kernels.matmul import sparse_matmul
 from graphrnn.kernels.native.calibration import calibrate
 from graphrnn.kernels.native.crossover import Crossover
@@ -24,6 +25,7 @@ __all__ = [
     "Backend",
     "Choice",
     "Crossover",
+    "Delayed",
     "Gradients",
     "Matrix",
     "OutputGradients",
@@ -35,6 +37,7 @@ __all__ = [
     "available_backends",
     "calibrate",
     "choose_backend",
+    "delayed_pattern",
     "explain_backend",
     "gather",
     "recurrence",

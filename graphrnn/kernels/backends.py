@@ -20,6 +20,7 @@ BACKENDS: dict[str, Backend] = {
 }
 REFERENCE = "reference"
 BY_NAME_ALONE = frozenset({"torch_sparse"})  # never taken by `auto`, which would have to import a package
+WITH_DELAYS = ("native", "torch")  # those whose products read a window of time
 
 
 class Choice(NamedTuple):
@@ -30,20 +31,28 @@ class Choice(NamedTuple):
 
 
 def available_backends(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, *, delays: bool = False
 ) -> tuple[str, ...]:
-    """Names of the backends that run on a device, the fastest first.
+    """Names of the backends that run on a device, the fastest first; `delays` asks for those with delays.
 
     Example:
         >>> available_backends("cpu")
         (...'torch', ...'reference')
     """
     device = torch.device(device)
-    names = [name for name, backend in BACKENDS.items() if backend.unavailable(device, dtype) is None]
+    names = [name for name in BACKENDS if _unavailable(name, device, dtype, delays) is None]
     return (*names, REFERENCE)
 
 
-def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) -> Choice:
+def _unavailable(name: str, device: torch.device, dtype: torch.dtype, delays: bool) -> str | None:
+    """Why a backend cannot run there, as half a sentence; None if it can."""
+    why = BACKENDS[name].unavailable(device, dtype)
+    return "it has no delays" if why is None and delays and name not in WITH_DELAYS else why
+
+
+def choose_backend(
+    name: str, device: torch.device | str, dtype: torch.dtype, *, delays: bool = False
+) -> Choice:
     """The backend that a name stands for on a device.
 
     Args:
@@ -51,6 +60,7 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
             taken by name alone.
         device: where the tensors are.
         dtype: their precision.
+        delays: whether synapses have delays.
 
     Raises:
         ValueError: if there is no such backend, or not on this device or in this precision.
@@ -62,25 +72,26 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
     device = torch.device(device)
     place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"
     if name == "auto":
-        return _fastest(device, dtype, place)
+        return _fastest(device, dtype, delays, place)
     if name == REFERENCE:
         return Choice(name, "asked for by name")
     wrong = f"There is no backend `{name}`."
     if name in BACKENDS:
-        why = BACKENDS[name].unavailable(device, dtype)
+        why = _unavailable(name, device, dtype, delays)
         if why is None:
             return Choice(name, "asked for by name")
         wrong = f"Backend `{name}` is not available {place}: {why}."
-    ways_out = " or ".join(f"`{other}`" for other in ("auto", *available_backends(device, dtype)))
+    available = available_backends(device, dtype, delays=delays)
+    ways_out = " or ".join(f"`{other}`" for other in ("auto", *available))
     raise ValueError(f"{wrong} Take {ways_out}.")
 
 
-def _fastest(device: torch.device, dtype: torch.dtype, place: str) -> Choice:
+def _fastest(device: torch.device, dtype: torch.dtype, delays: bool, place: str) -> Choice:
     reason = f"the fastest available {place}"
-    for name, backend in BACKENDS.items():
+    for name in BACKENDS:
         if name in BY_NAME_ALONE:
             continue
-        why = backend.unavailable(device, dtype)
+        why = _unavailable(name, device, dtype, delays)
         if why is None:
             return Choice(name, reason)
         reason += f"; `{name}` is not: {why}"

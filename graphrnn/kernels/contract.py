@@ -22,7 +22,7 @@ class Matrix(NamedTuple):
 class Problem(NamedTuple):
     """A network and the sequence that it runs through; None stands for what is not there."""
 
-    hidden: Matrix  # W (neuron, neuron)
+    hidden: Matrix  # W (neuron, neuron); under delays its columns are those of `delays.Delayed`
     input: Matrix | None  # W_in (neuron, input)
     readout: Matrix | None  # W_out (readout, neuron)
     x: Tensor | None  # (time, input, batch), there if `input` is
@@ -30,7 +30,7 @@ class Problem(NamedTuple):
     drive: Tensor | None  # (time, neuron, batch)
     alpha: Tensor  # (neuron,)
     v0: Tensor  # (neuron, batch)
-    r0: Tensor  # (neuron, batch)
+    r0: Tensor  # (neuron, batch), under delays (window, neuron, batch), the oldest step first
     rate_noise: Tensor | None  # (time, neuron, batch)
     activation: str
 

@@ -35,18 +35,20 @@ DENSE_GRADIENT = 0.2
 CHUNK_BYTES = {"cpu": 2**20, "cuda": 2**26}
 
 
-def weight_matrix(pattern: Pattern, values: Tensor) -> Tensor:
-    """W (post, pre) in the form whose products are cheaper, sparse or dense."""
-    csr = _csr(pattern.crow, pattern.col, values, pattern.shape)
-    return csr.to_dense() if pattern.density >= DENSE_PRODUCT else csr
+def weight_matrix(pattern: Pattern, values: Tensor, window: int = 1) -> Tensor:
+    """W (post, window · pre) in the form whose products are cheaper, sparse or dense."""
+    n_post, n_pre = pattern.shape
+    csr = _csr(pattern.crow, pattern.col, values, (n_post, window * n_pre))
+    return csr.to_dense() if pattern.density >= DENSE_PRODUCT * window else csr
 
 
-def transposed_matrix(pattern: Pattern, values: Tensor) -> Tensor:
-    """Wᵀ (pre, post) in the form whose products are cheaper, sparse or dense."""
-    if pattern.density >= DENSE_PRODUCT:
+def transposed_matrix(pattern: Pattern, values: Tensor, window: int = 1) -> Tensor:
+    """Wᵀ (pre, window · post) in the form whose products are cheaper, sparse or dense."""
+    if window == 1 and pattern.density >= DENSE_PRODUCT:
         return weight_matrix(pattern, values).T
     n_post, n_pre = pattern.shape
-    return _csr(pattern.t_crow, pattern.t_col, values.index_select(0, pattern.perm), (n_pre, n_post))
+    moved = values.index_select(0, pattern.perm)
+    return _csr(pattern.t_crow, pattern.t_col, moved, (n_pre, window * n_post))
 
 
 def addmm(summand: Tensor, matrix: Tensor, x: Tensor, out: Tensor) -> None:

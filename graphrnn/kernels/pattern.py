@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-__all__ = ["Pattern"]
+__all__ = ["LIMIT", "Pattern"]
 
 LIMIT = 2**31  # of int32, in which all indices are kept
 

@@ -30,12 +30,12 @@ class Products(Protocol):
     autograd. The module `csr` is one of these.
     """
 
-    def weight_matrix(self, pattern: Pattern, values: Tensor) -> Any:
-        """W (post, pre), of values (synapse,)."""
+    def weight_matrix(self, pattern: Pattern, values: Tensor, window: int = 1) -> Any:
+        """W (post, window · pre), of values (synapse,); see `delays` for the window."""
         ...
 
-    def transposed_matrix(self, pattern: Pattern, values: Tensor) -> Any:
-        """Wᵀ (pre, post), of the values (synapse,) of W."""
+    def transposed_matrix(self, pattern: Pattern, values: Tensor, window: int = 1) -> Any:
+        """Wᵀ (pre, window · post), of the values (synapse,) of W."""
         ...
 
     def addmm(self, summand: Tensor, matrix: Any, x: Tensor, out: Tensor) -> None:

@@ -60,7 +60,10 @@ def recurrence(
         drive: noise and whatever else drives the neurons (time, neuron, batch); None for nothing.
         alpha: dt / τ of each neuron (neuron,), above 0 and at most 1 (not checked).
         v0: state before the first step (neuron, batch).
-        r0: rates before the first step (neuron, batch).
+        r0: rates before the first step (neuron, batch). With a pattern from `delayed_pattern` those of all
+            steps that its synapses read, (window, neuron, batch), the oldest first; then W r_{t-1} sums
+            w r_{t-1-d} over the synapses, each with its own delay d, and `values` follow the order of that
+            pattern (not checked).
         input: W_in (neuron, input), with `x`; default none.
         x: the input (time, input, batch).
         bias: b (neuron,); default none.
@@ -73,7 +76,7 @@ def recurrence(
 
     Returns:
         The rates of the steps that are kept, v of the last step and the output. With the last rates as
-        `r0` and the last v as `v0` the sequence continues exactly.
+        `r0` (the last `window` of them under delays) and the last v as `v0` the sequence continues exactly.
 
     Raises:
         ValueError: if a shape or device does not fit, or the backend cannot run here.
@@ -95,7 +98,7 @@ def recurrence(
         Matrix(values, pattern), input, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation
     )
     _check(problem, checkpoint)
-    name = choose_backend(backend, values.device, values.dtype).name
+    name = choose_backend(backend, values.device, values.dtype, delays=r0.ndim == 3).name
     every = checkpoint or problem.steps
     if name == REFERENCE:
         rates, v, output = reference.recurrence(problem)
@@ -157,8 +160,7 @@ def _check(problem: Problem, checkpoint: int | None) -> None:
         patterns["readout.pattern"] = readout.pattern
     if bias is not None:
         _arguments.shaped(call, "bias", bias, "neuron", (n,))
-    for name, state in (("v0", v0), ("r0", r0)):
-        _arguments.shaped(call, name, state, "neuron, batch", (n, batch))
+    _check_start(call, v0, r0, n, batch, checkpoint)
     if rate_noise is not None:
         _arguments.shaped(call, "rate_noise", rate_noise, "time, neuron, batch", (steps, n, batch))
         if rate_noise.requires_grad:
@@ -170,6 +172,18 @@ def _check(problem: Problem, checkpoint: int | None) -> None:
     _checks.one_of(call, "activation", activation, ACTIVATIONS)
     if checkpoint is not None:
         _checks.count(call, "checkpoint", checkpoint)
+
+
+def _check_start(call: str, v0: Any, r0: Any, n: int, batch: int | None, checkpoint: int | None) -> None:
+    late = isinstance(r0, Tensor) and r0.ndim == 3
+    _arguments.shaped(call, "v0", v0, "neuron, batch", (n, batch))
+    axes, window = ("window, neuron, batch", (None,)) if late else ("neuron, batch", ())
+    _arguments.shaped(call, "r0", r0, axes, (*window, n, batch))
+    if late and checkpoint is not None:
+        raise ValueError(
+            f"`{call}` keeps the rates of every step under delays, which read those of several steps before. "
+            "Leave `checkpoint` out."
+        )
 
 
 def _kept(steps: int, every: int) -> list[int]:

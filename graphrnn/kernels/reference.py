@@ -11,19 +11,23 @@ from torch import Tensor
 
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Problem
+from graphrnn.kernels.delays import window_of
 
 __all__ = ["recurrence"]
 
 
 def recurrence(problem: Problem) -> tuple[Tensor, Tensor, Tensor | None]:
     """Rates of all time steps (time, neuron, batch), the last v (neuron, batch) and the output."""
-    hidden, entry, readout, x, bias, drive, alpha, v, r, rate_noise, activation = problem
-    weight = hidden.pattern.dense(hidden.values)
+    hidden, entry, readout, x, bias, drive, alpha, v, r0, rate_noise, activation = problem
+    n, window = len(alpha), window_of(r0)
+    at = (hidden.pattern.post, hidden.pattern.pre)  # under delays pre counts through the window
+    weight = hidden.values.new_zeros(n, window * n).index_put(at, hidden.values)
+    past = list(r0.unbind()) if r0.ndim == 3 else [r0]
     leak = alpha[:, None]
     f = ACTIVATIONS[activation].function
     rates = []
     for t in range(problem.steps):
-        current = weight @ r
+        current = weight @ torch.cat(past[-window:])
         if entry is not None and x is not None:
             current = current + entry.pattern.dense(entry.values) @ x[t]
         if bias is not None:
@@ -33,6 +37,7 @@ def recurrence(problem: Problem) -> tuple[Tensor, Tensor, Tensor | None]:
         v = (1 - leak) * v + leak * current
         r = f(v) if rate_noise is None else f(v) + rate_noise[t]
         rates.append(r)
+        past.append(r)
     result = torch.stack(rates)
     output = None if readout is None else readout.pattern.dense(readout.values) @ result
     return result, v, output

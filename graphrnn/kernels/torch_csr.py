@@ -11,6 +11,7 @@ from graphrnn.kernels import csr
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.csr import steps_per_chunk
+from graphrnn.kernels.delays import by_delay, earlier, window_of, windows, windows_of_run
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.products import Products, ValueSum
 
@@ -40,27 +41,28 @@ class TorchBackend:
         return csr.explain(pattern)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
-        products = self.products
-        weight, entry, readout = (
+        products, window = self.products, window_of(problem.r0)
+        weight = products.weight_matrix(problem.hidden.pattern, problem.hidden.values, window)
+        entry, readout = (
             None if matrix is None else products.weight_matrix(matrix.pattern, matrix.values)
-            for matrix in (problem.hidden, problem.input, problem.readout)
+            for matrix in (problem.input, problem.readout)
         )
         leak = problem.alpha[:, None]
         f = ACTIVATIONS[problem.activation].function
         v = problem.v0.clone(memory_format=torch.contiguous_format)
         rates = v.new_empty(problem.steps, *v.shape)
+        head, read = windows_of_run(problem.r0, rates)
         states = torch.empty_like(rates) if save_states else None
         output = None
         if problem.readout is not None:
             output = v.new_empty(len(rates), problem.readout.pattern.shape[0], v.shape[1])
-        r = problem.r0.contiguous()
         current = torch.empty_like(v)
         length = steps_per_chunk(rates)
         for start in range(0, len(rates), length):
             chunk = slice(start, start + length)
             drive = _drive(products, problem, entry, rates[chunk], chunk)
             for k, rate in enumerate(rates[chunk].unbind()):
-                products.addmm(drive[k], weight, r, out=current)
+                products.addmm(drive[k], weight, read[start + k], out=current)
                 torch.lerp(v, current, leak, out=v)
                 if states is not None:
                     states[start + k] = v
@@ -68,7 +70,8 @@ class TorchBackend:
                     rate.copy_(f(v))
                 else:
                     torch.add(f(v), problem.rate_noise[start + k], out=rate)
-                r = rate
+                if start + k < window - 1:
+                    head[window + start + k] = rate
             if output is not None:
                 output[chunk] = products.each_step(readout, rates[chunk])
         return Outputs(rates, states, v, output)
@@ -76,8 +79,8 @@ class TorchBackend:
     def backward(
         self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        products = self.products
-        transposed = products.transposed_matrix(problem.hidden.pattern, problem.hidden.values)
+        products, window = self.products, window_of(problem.r0)
+        transposed = products.transposed_matrix(problem.hidden.pattern, problem.hidden.values, window)
         back = None
         if problem.readout is not None and grads.output is not None:
             back = products.transposed_matrix(problem.readout.pattern, problem.readout.values)
@@ -88,25 +91,26 @@ class TorchBackend:
         # The loop carries g = α ∂L/∂v, which is the gradient of the drive itself.
         carried = torch.zeros_like(problem.v0) if grads.v_last is None else leak * grads.v_last
         carried = carried.contiguous()
-        after: Tensor | None = None  # g one step later
+        later = carried.new_zeros(window, *carried.shape)  # g of the steps after a chunk
+        length = max(steps_per_chunk(rates), window)
         end = len(rates)
         while end > 0:
-            chunk = slice(max(0, end - steps_per_chunk(rates)), end)
+            chunk = slice(max(0, end - length), end)
             noiseless = rates[chunk] if problem.rate_noise is None or states is None else f(states[chunk])
             slopes = slope(noiseless).mul_(leak)
             grad_rates = _grad_rates(products, grads, back, rates, chunk)
-            currents = torch.empty_like(slopes)
+            ahead = torch.cat((torch.empty_like(slopes), later))
+            currents, read = ahead[: len(slopes)], windows(ahead, window).unbind()
             for k in range(len(slopes) - 1, -1, -1):
-                if after is not None:
-                    products.addmm(grad_rates[k], transposed, after, out=grad_rates[k])
+                if chunk.start + k + 1 < len(rates):
+                    products.addmm(grad_rates[k], transposed, read[k + 1], out=grad_rates[k])
                 after = torch.addcmul(carried, grad_rates[k], slopes[k], out=currents[k])
                 torch.mul(after, keep, out=carried)
             totals.add(chunk, currents, states, grads.output)
-            end = chunk.start
-        assert after is not None
+            later, end = ahead[:window], chunk.start
         return totals.gradients()._replace(
             v0=carried / leak if wanted.v0 else None,
-            r0=products.each_step(transposed, after[None])[0] if wanted.r0 else None,
+            r0=_grad_start(products, transposed, later, problem.r0) if wanted.r0 else None,
         )
 
 
@@ -138,7 +142,7 @@ class _Totals:
 
     def __init__(self, products: Products, problem: Problem, rates: Tensor, wanted: Wanted) -> None:
         self.products, self.problem, self.rates = products, problem, rates
-        self.hidden = _value_gradient(products, problem.hidden, wanted.values)
+        self.hidden = _HiddenGradient(products, problem) if wanted.values else None
         self.input = _value_gradient(products, problem.input, wanted.input_values)
         self.readout = _value_gradient(products, problem.readout, wanted.readout_values)
         self.back = None
@@ -154,7 +158,7 @@ class _Totals:
         """Some steps, with the gradient of all that drives their neurons."""
         problem = self.problem
         if self.hidden is not None:
-            self.hidden.add(currents, _before(problem.r0, self.rates, chunk))
+            self.hidden.add(currents, self.rates, chunk)
         if problem.x is not None and self.input is not None:
             self.input.add(currents, problem.x[chunk])
         if output is not None and self.readout is not None:
@@ -177,6 +181,36 @@ class _Totals:
         )
         alpha = None if self.alpha is None else self.alpha / self.problem.alpha**2
         return Gradients(hidden, entry, readout, self.x, self.bias, self.drive, alpha, None, None)
+
+
+class _HiddenGradient:
+    """That of W, whose synapses read rates of one or more steps before, delay by delay."""
+
+    def __init__(self, products: Products, problem: Problem) -> None:
+        (values, pattern), self.r0, window = problem.hidden, problem.r0, window_of(problem.r0)
+        self.whole = torch.zeros_like(values)
+        found = [(1, slice(None), pattern)] if window == 1 else by_delay(pattern, window)
+        self.parts = [
+            (back, index, products.value_gradient(part, values[index])) for back, index, part in found
+        ]
+
+    def add(self, currents: Tensor, rates: Tensor, chunk: slice) -> None:
+        """Some steps, with the gradient of all that drives their neurons."""
+        for back, _, gradient in self.parts:
+            gradient.add(currents, earlier(self.r0, rates, chunk, back))
+
+    def values(self) -> Tensor:
+        """The sum at the synapses (synapse,)."""
+        for _, index, gradient in self.parts:
+            self.whole[index] = gradient.values()
+        return self.whole
+
+
+def _grad_start(products: Products, transposed: Any, first: Tensor, r0: Tensor) -> Tensor:
+    """The gradient of the rates before the sequence, from that of the drive of its first steps."""
+    window = len(first)
+    ahead = torch.cat((first.new_zeros(window - 1, *first.shape[1:]), first))
+    return products.each_step(transposed, windows(ahead, window)).reshape(r0.shape)
 
 
 def _value_gradient(products: Products, matrix: Matrix | None, wanted: bool) -> ValueSum | None:

@@ -96,12 +96,13 @@ def _check_size(matrix: Matrix | None, device: torch.device) -> None:
 class _Products:
     """Products and gradients by `torch_sparse.matmul`."""
 
-    def weight_matrix(self, pattern: Pattern, values: Tensor) -> Any:
-        return _sparse_tensor(pattern.crow, pattern.col, values, pattern.shape)
-
-    def transposed_matrix(self, pattern: Pattern, values: Tensor) -> Any:
+    def weight_matrix(self, pattern: Pattern, values: Tensor, window: int = 1) -> Any:
         n_post, n_pre = pattern.shape
-        return _sparse_tensor(pattern.t_crow, pattern.t_col, values[pattern.perm], (n_pre, n_post))
+        return _sparse_tensor(pattern.crow, pattern.col, values, (n_post, window * n_pre))
+
+    def transposed_matrix(self, pattern: Pattern, values: Tensor, window: int = 1) -> Any:
+        n_post, n_pre = pattern.shape
+        return _sparse_tensor(pattern.t_crow, pattern.t_col, values[pattern.perm], (n_pre, window * n_post))
 
     def addmm(self, summand: Tensor, matrix: Any, x: Tensor, out: Tensor) -> None:
         torch.add(summand, _matmul(matrix, x), out=out)

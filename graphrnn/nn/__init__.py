@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphrnn.nn.ctrnn import CTRNN
 from graphrnn.nn.dale import Dale
+from graphrnn.nn.delays import Delays
 from graphrnn.nn.dynamics import Adaptation, Change, Dynamics, ShortTermPlasticity
 from graphrnn.nn.export import Step, export_step, read_parameters, write_parameters
 from graphrnn.nn.layer import SparseLayer
@@ -16,6 +17,7 @@ __all__ = [
     "Adaptation",
     "Change",
     "Dale",
+    "Delays",
     "Dynamics",
     "Leak",
     "Rewired",

@@ -19,6 +19,7 @@ from graphrnn.kernels import ACTIVATIONS, Matrix, choose_backend, recurrence, sp
 from graphrnn.nn import _arguments
 from graphrnn.nn import dynamics as further
 from graphrnn.nn.dale import Dale, signs_in_force
+from graphrnn.nn.delays import Delays, check_saved_delays, delay_steps
 from graphrnn.nn.groups import parameter_groups, take_synapses
 from graphrnn.nn.initialize import copy_weights, draw_fan_in, scale_to_radius
 from graphrnn.nn.layer import SparseLayer
@@ -60,6 +61,8 @@ class CTRNN(nn.Module):
         dale: Dale's law, from the signs of the neurons; holds at every moment. True is "abs"; the other
             forms are "rectify" and "softplus", see `graphrnn.nn.Dale`.
         positivity_constraints: Dale's law with every neuron excitatory, whatever its sign.
+        delays: let the synapses among neurons that carry a delay read the rates of so many ms before, to the
+            nearest step; a network without them is as it was. False: all read the step before.
         bias: biases on hidden neurons and readouts, initially 0.
         init: "fan_in" for normal weights of variance gain² / fan-in of each neuron, or "weights" for the
             connectome's own where it has them
@@ -115,6 +118,7 @@ class CTRNN(nn.Module):
         postact_noise: float = 0.0,
         dale: bool | str = False,
         positivity_constraints: bool = False,
+        delays: bool = True,
         bias: bool = True,
         init: str = "fan_in",
         gain: float = 1.0,
@@ -141,12 +145,13 @@ class CTRNN(nn.Module):
         self.backend = backend
         device = torch.get_default_device() if device is None else torch.device(device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
-        choose_backend(backend, **kind)  # refuse one that does not run there
+        self.delays = _delays(self.net, self.dt, delays, self.checkpoint, device)
+        choose_backend(backend, **kind, delays=self.delays is not None)  # refuse one that does not run there
         self.dynamics = further.attach(dynamics, self.net.n_neurons, self.dt, **kind)
-        if self.dynamics and (checkpoint is not None or backend != "auto"):
+        if self.dynamics and (checkpoint is not None or backend != "auto" or self.delays is not None):
             raise ValueError(
-                "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence and without "
-                "checkpoints. Leave `backend` and `checkpoint` out."
+                "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence, "
+                "checkpoints and delays. Leave `backend` and `checkpoint` out, and pass delays=False."
             )
 
         group = shared_groups(self.net, learn_tau, tau_bounds)
@@ -298,13 +303,16 @@ class CTRNN(nn.Module):
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
         steps = steps.contiguous()  # here, or each pass would make a copy of its own
         v0, r0 = self._start(state, steps.shape[2], alone)
+        weights, pattern, late = self.hidden.weights, self.hidden.pattern, self.delays
+        if late is not None:
+            weights, pattern, r0 = late.arrange(weights), late.pattern, late.before(state, r0, alone)
         alpha = self.leak.alpha
         drive, rate_noise = self._draw_noise(steps, alpha, generator)
         if self.dynamics:
             return self._run_dynamics(steps, state, (v0, r0), alpha, drive, rate_noise, alone)
         run = recurrence(
-            self.hidden.weights,
-            self.hidden.pattern,
+            weights,
+            pattern,
             drive,
             alpha,
             v0,
@@ -320,7 +328,8 @@ class CTRNN(nn.Module):
         )
         rates, v, readout = run
         assert readout is not None
-        return self._given_back(rates, v, readout, alone)
+        past = None if late is None else late.after(r0, rates, alone)
+        return self._given_back(rates, v, readout, alone, past)
 
     def _run_dynamics(
         self,
@@ -348,7 +357,7 @@ class CTRNN(nn.Module):
             rate_noise=rate_noise,
             dt=self.dt,
         )
-        return self._given_back(run.rates, run.v, run.output, alone, run.variables)
+        return self._given_back(run.rates, run.v, run.output, alone, None, run.variables)
 
     def _dynamics(self) -> list[further.Dynamics]:
         return [one for one in self.dynamics if isinstance(one, further.Dynamics)]
@@ -367,16 +376,22 @@ class CTRNN(nn.Module):
         return given
 
     def _given_back(
-        self, rates: Tensor, v: Tensor, readout: Tensor, alone: bool, variables: tuple[Tensor, ...] = ()
+        self,
+        rates: Tensor,
+        v: Tensor,
+        readout: Tensor,
+        alone: bool,
+        past: Tensor | None,
+        variables: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor, State]:
         """What a sequence came to, laid out as its input was."""
         if self.readout.bias is not None:
             readout = readout + self.readout.bias[:, None]
         if alone:
-            state = State(v[:, 0], rates[-1, :, 0], tuple(one[:, 0] for one in variables))
+            state = State(v[:, 0], rates[-1, :, 0], past, tuple(one[:, 0] for one in variables))
             return readout[:, :, 0], rates[:, :, 0], state
         order = (2, 0, 1) if self.batch_first else (0, 2, 1)
-        state = State(v.T, rates[-1].T, tuple(one.T for one in variables))
+        state = State(v.T, rates[-1].T, past, tuple(one.T for one in variables))
         return readout.permute(order), rates.permute(order), state
 
     def _check_x(self, x: Any) -> None:
@@ -487,7 +502,8 @@ class CTRNN(nn.Module):
     def explain(self) -> str:
         """Which backend runs the recurrence, in which form each layer is multiplied, and why."""
         values = self.hidden.values
-        choice = choose_backend(self.backend, values.device, values.dtype)
+        late = self.delays
+        choice = choose_backend(self.backend, values.device, values.dtype, delays=late is not None)
         lines = [
             f"{self.net!r} on {values.device} in {str(values.dtype).removeprefix('torch.')}",
             f"recurrence: backend {choice.name!r}, {choice.reason}"
@@ -500,6 +516,10 @@ class CTRNN(nn.Module):
         tau = "learnable" if self.leak.learnable else "fixed"
         law = "from the signs of the neurons" if self.hidden.constraint is not None else "off"
         lines.append(f"time constants: {tau}; Dale's law: {law}")
+        if late is not None:
+            lines.append(
+                f"delays: {late.extra_repr()}, read in one product over the last {late.window} steps"
+            )
         return "\n".join(lines)
 
     def extra_repr(self) -> str:
@@ -537,6 +557,18 @@ def _connectome(network: Any, masks: Any, seed: Seed) -> Connectome:
     return net
 
 
+def _delays(net: Connectome, dt: float, wanted: Any, checkpoint: int | None, device: Any) -> Delays | None:
+    """The delays of the network's synapses; None where they are not wanted or all are below half a step."""
+    if not _checks.boolean("CTRNN(...)", "delays", wanted) or not delay_steps(net.hidden, dt).any():
+        return None
+    if checkpoint is not None:
+        raise ValueError(
+            f"`CTRNN(checkpoint={checkpoint})` keeps the rates of some steps alone, and the delays of this "
+            "network read those of all. Leave checkpoint out, or pass delays=False."
+        )
+    return Delays(net.hidden, dt, device)
+
+
 def _autocasts(device_type: str) -> bool:
     return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
@@ -551,6 +583,7 @@ def _to_scipy(layer: SparseLayer) -> Any:
 def _check_saved(rnn: CTRNN, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
     """Before anything is copied: a state of other synapses leaves the network as it was."""
     rnn.leak.check_saved(state, f"{prefix}leak.")
+    check_saved_delays(rnn.delays, state, prefix)
     others = {
         which: layer.check_saved(state, f"{prefix}{which}.", partial(rnn.constraint, which))
         for which, layer in zip(_WHICH, rnn.layers, strict=True)

@@ -64,6 +64,11 @@ class Step(nn.Module):
                 f"`Step(rnn)` has no place for further dynamics, and this network has {names}. "
                 "Export one without."
             )
+        if rnn.delays is not None:
+            raise ValueError(
+                "`Step(rnn)` starts from v alone, and the delays of this network read rates of earlier steps "
+                "too. Train a CTRNN with delays=False for it."
+            )
         self._activation = ACTIVATIONS[rnn.activation].function
         self.register_buffer("alpha", rnn.leak.alpha.detach().clone())
         for name, layer in (("bias", rnn.hidden), ("readout_bias", rnn.readout)):

@@ -295,6 +295,11 @@ def _check_fit(
     grow: str | None,
     loss: Loss | None,
 ) -> None:
+    if which == "hidden" and rnn.delays is not None:
+        raise ValueError(
+            f"`{call}` cannot change synapses with delays: a new one would have none. Take which='input' or "
+            "'readout', or a CTRNN with delays=False."
+        )
     law = rnn.constraint(which, rnn.net.synapses(which))
     form = None if law is None else law.form
     if drop == "silent" and form != "rectify":

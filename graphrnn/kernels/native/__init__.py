@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.delays import window_of
 from graphrnn.kernels.native import crossover
 from graphrnn.kernels.native import library as native
 from graphrnn.kernels.native.crossover import Crossover
@@ -132,6 +133,7 @@ class _Arguments:
         fields.is_double = rates.dtype == torch.float64
         fields.activation = list(ACTIVATIONS).index(problem.activation)
         fields.threads = torch.get_num_threads()
+        fields.window = window_of(problem.r0)
         fields.isa = ISA
         fields.cache_bytes, fields.tile_bytes, fields.team = CACHE_BYTES, TILE_BYTES, TEAM
         self.take(bias=problem.bias, alpha=problem.alpha, v0=problem.v0, r0=problem.r0)
@@ -158,7 +160,7 @@ class _Arguments:
         self, name: str, matrix: Matrix | None, shape: tuple[int, int], plain: bool, transposed: bool
     ) -> None:
         """Points a layer of the call to a matrix, its transpose or both, whichever is needed."""
-        to = getattr(self.fields, name)
+        to, window = getattr(self.fields, name), self.fields.window if name == "hidden" else 1
         if matrix is None:
             to.matrix.n_rows, to.matrix.n_cols = to.transposed.n_cols, to.transposed.n_rows = shape
             return
@@ -166,11 +168,11 @@ class _Arguments:
         n_rows, n_cols = matrix.pattern.shape
         to.values = self.pointer(matrix.values)
         if plain:
-            to.matrix = self._pattern(crow, col, n_cols)
+            to.matrix = self._pattern(crow, col, window * n_cols)
         if transposed:
-            to.transposed = self._pattern(t_crow, t_col, n_rows)
+            to.transposed = self._pattern(t_crow, t_col, window * n_rows)
             to.permutation = self.pointer(perm)
-        to.matrix.n_rows, to.matrix.n_cols = n_rows, n_cols
+        to.matrix.n_rows, to.matrix.n_cols = n_rows, window * n_cols
 
     def _pattern(self, start: Tensor, col: Tensor, n_cols: int) -> native.Pattern:
         found = layout(start, col, n_cols, self.shared)

@@ -46,6 +46,7 @@ class Call(ctypes.Structure):
             for name in ("is_double", "activation", "threads", "isa", "tile_bytes", "team", "noisy")
         ),
         ("cache_bytes", int64),
+        ("window", int64),
         *((name, Layer) for name in ("hidden", "input", "readout")),
         *((name, pointer) for name in ("x", "bias", "drive", "alpha", "v0", "r0", "noise")),
         *((name, pointer) for name in ("rates", "states", "v_last", "output")),

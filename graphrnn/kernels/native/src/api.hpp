@@ -23,12 +23,15 @@ struct Layer {
     void* grad_values;
 };
 
-// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there".
+// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there". With a
+// window of several steps the columns of the hidden matrix count through it, (step, neuron), the oldest step
+// first; those of its transpose count ahead; r0 and its gradient are (window, neuron, batch).
 struct Call {
     std::int64_t steps, neurons, batch;
     std::int32_t is_double, activation, threads;
     std::int32_t isa, tile_bytes, team, noisy;  // isa -1, tile_bytes 0: to be chosen here
     std::int64_t cache_bytes;  // of one core's own cache; 0 to ask the machine
+    std::int64_t window;       // steps that the synapses read: the longest delay and one more
     Layer hidden, input, readout;
     const void *x, *bias, *drive, *alpha, *v0, *r0, *noise;
     void *rates, *states, *v_last, *output;  // outputs of forward; rates and states are inputs of backward

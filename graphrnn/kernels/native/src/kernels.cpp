@@ -16,7 +16,9 @@ class Tiles {
 
     Tiles(const Call& call, Control& control, const Matrices<T>& m, const Schedule& plan, index outer_rows, index workspaces, bool sums_alpha)
         : call_(call), control_(control), m_(m), plan_(plan), tile_bytes_(aligned(call.neurons * Tile::WIDTH * sizeof(T))),
-          outer_bytes_(aligned(outer_rows * Tile::WIDTH * sizeof(T))), workspaces_(workspaces), memory_(workspaces * 3 * tile_bytes_),
+          outer_bytes_(aligned(outer_rows * Tile::WIDTH * sizeof(T))), slots_(call.window > 1 ? ring_slots(call) : 0),
+          ring_bytes_(aligned(slots_ * call.neurons * Tile::WIDTH * sizeof(T))), workspaces_(workspaces),
+          memory_(workspaces * (3 * tile_bytes_ + ring_bytes_)),
           outer_(plan.threads * outer_bytes_), alpha_(sums_alpha ? plan.tiles * tile_bytes_ : 0), barriers_(plan.tiles * sizeof(Barrier)) {
         for (index tile = 0; tile < plan.tiles; ++tile) (new (barriers_.template as<Barrier>() + tile) Barrier)->expect(plan.team);
     }
@@ -42,6 +44,9 @@ class Tiles {
     }
 
    private:
+    // Twice the window again, so that it is copied once in so many steps.
+    static index ring_slots(const Call& call) { return 3 * call.window; }
+
     Share<T> share(index tile, int member, bool team) const {
         const index workspace = workspaces_ == plan_.tiles ? tile : member, start = tile * Tile::WIDTH, left = call_.batch - start;
         Share<T> s{};
@@ -49,13 +54,14 @@ class Tiles {
         s.part = team ? member % plan_.team : 0, s.team = team ? plan_.team : 1, s.member = member;
         s.first_group = 0, s.last_group = m_.hidden.n_groups;
         if (team) divide(m_.hidden.n_groups, s.part, plan_.team, [&](index g) { return m_.hidden.work(g); }, s.first_group, s.last_group);
-        char* at = memory_.template as<char>() + workspace * 3 * tile_bytes_;
+        char* at = memory_.template as<char>() + workspace * (3 * tile_bytes_ + ring_bytes_);
         s.tiles[0] = reinterpret_cast<T*>(at), s.tiles[1] = reinterpret_cast<T*>(at + tile_bytes_);
         s.carried = reinterpret_cast<T*>(at + 2 * tile_bytes_);
+        s.ring = reinterpret_cast<T*>(at + 3 * tile_bytes_), s.slots = slots_;
         s.alpha = call_.grad_alpha ? reinterpret_cast<T*>(alpha_.template as<char>() + tile * tile_bytes_) : nullptr;
         s.outer = reinterpret_cast<T*>(outer_.template as<char>() + member * outer_bytes_);
         s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
-        s.outgrown = call_.neurons * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
+        s.outgrown = call_.window * call_.neurons * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
         return s;
     }
 
@@ -63,7 +69,7 @@ class Tiles {
     Control& control_;
     const Matrices<T>& m_;
     const Schedule& plan_;
-    index tile_bytes_, outer_bytes_, workspaces_;
+    index tile_bytes_, outer_bytes_, slots_, ring_bytes_, workspaces_;
     Buffer memory_, outer_, alpha_, barriers_;
 };
 
@@ -86,7 +92,7 @@ class PanelMemory {
         constexpr index LANES = ValueGradient<T>::LANES;
         panels_.step = step;
         panels_.delta_row = (steps * step + LANES - 1) / LANES * LANES;
-        panels_.rate_row = (step + panels_.delta_row + LANES - 1) / LANES * LANES;
+        panels_.rate_row = (call.window * step + panels_.delta_row + LANES - 1) / LANES * LANES;
         const index neurons = (call.neurons + GROUP - 1) / GROUP * GROUP;
         const bool rates = call.hidden.grad_values || call.readout.grad_values;
         const index inputs = call.input.grad_values ? call.input.matrix.n_cols : 0;

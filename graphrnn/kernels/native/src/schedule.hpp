@@ -40,7 +40,7 @@ Schedule schedule(const Call& call, index batch_bytes, const Matrices<T>& m) {
     };
     for (int bytes = WIDEST; bytes >= NARROWEST; bytes /= 2) {
         const index tiles = (batch_bytes + bytes - 1) / bytes;
-        const double step = work * cost(bytes, call.neurons, call.cache_bytes);
+        const double step = work * cost(bytes, call.window * call.neurons, call.cache_bytes);
         const int own = tiles < threads ? int(tiles) : threads, team = int(threads / tiles);
         if (bytes == call.tile_bytes)  // asked for, by tests and by whoever measures
             return call.team > 1 ? Schedule{bytes, tiles, int(tiles) * call.team, call.team} : Schedule{bytes, tiles, own, 1};

@@ -1,6 +1,8 @@
 // The whole sequence for one tile of the batch, forward and backward. A team of threads may share a
 // tile: each takes some groups of rows and waits for the others once per time step.
 #pragma once
+#include <cstring>
+
 #include "activations.hpp"
 #include "product.hpp"
 #include "threads.hpp"
@@ -20,7 +22,7 @@ struct Matrices {
 template <class T>
 struct Panels {
     T *deltas, *rates, *x, *grad_output;  // null where the values need no gradient
-    index delta_row, rate_row, step;      // numbers in a row, one step more of rates, and in a step
+    index delta_row, rate_row, step;      // numbers in a row, a window more of rates, and in a step
 };
 
 // One tile as one thread sees it.
@@ -30,6 +32,8 @@ struct Share {
     index first_group, last_group;  // this thread's rows
     int part, team, member;
     T *tiles[2], *carried, *alpha;  // packed rows (neuron, tile): two of rates, one of v or its gradient
+    T* ring;                        // under delays, instead of the tiles: packed rows (slot, neuron, tile)
+    index slots;
     T* outer;                       // packed rows of what comes from outside: inputs, or gradients of readouts
     Barrier* barrier;               // null for a thread that has the tile to itself
     bool outgrown;                  // whether the rates of a tile outgrow the cache
@@ -48,6 +52,7 @@ struct Sequence {
     Control& control;
     const Matrices<T>& m;
     const index batch = call.batch, step_size = call.neurons * call.batch;
+    const index window = call.window, slot = call.neurons * WIDTH;
 
     // Brings the rows of the next group closer while this one is worked on.
     INLINE void fetch(const T* array, index at) const {
@@ -98,6 +103,32 @@ struct Sequence {
         return true;
     }
 
+    // Where a step writes and what it reads. Without delays two tiles take turns. A window moves through the ring,
+    // one slot a step, and begins anew with a copy of itself at the other end when it arrives there.
+    struct Place {
+        T *now, *before;
+    };
+    bool copy_window(const Share<T>& share, index to, index from) const {
+        const index row = share.first_group * GROUP * WIDTH, size = end_row(share) * WIDTH - row;
+        for (index k = 0; k < window && size > 0; ++k)  // a member without groups may stand behind the last row
+            std::memcpy(share.ring + (to + k) * slot + row, share.ring + (from + k) * slot + row, size * sizeof(T));
+        return wait(share);
+    }
+    bool forth(const Share<T>& share, index t, Place& place) const {
+        place = {share.tiles[t & 1], share.tiles[(t + 1) & 1]};
+        if (window == 1) return true;
+        const index turn = t % (share.slots - window);
+        place = {share.ring + (turn + window) * slot, share.ring + turn * slot};
+        return turn || !t || copy_window(share, 0, share.slots - window);
+    }
+    bool back(const Share<T>& share, index t, Place& place) const {
+        place = {share.tiles[t & 1], share.tiles[(t + 1) & 1]};
+        if (window == 1) return true;
+        const index done = call.steps - 1 - t, turn = done % (share.slots - window), at = share.slots - window - 1 - turn;
+        place = {share.ring + at * slot, share.ring + (at + 1) * slot};
+        return turn || !done || copy_window(share, share.slots - window, 0);
+    }
+
     void forward(const Share<T>& share) const {
         const T *x = static_cast<const T*>(call.x), *bias = static_cast<const T*>(call.bias);
         const T *drive = static_cast<const T*>(call.drive), *alpha = static_cast<const T*>(call.alpha);
@@ -107,11 +138,15 @@ struct Sequence {
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
         const index width = share.width;
         T* const carried = share.carried;
-        pack(call.r0, share, share.first_group * GROUP, end_row(share), share.tiles[1], WIDTH);
+        for (index k = 0; k < window; ++k)
+            pack(static_cast<const T*>(call.r0) + k * step_size, share, share.first_group * GROUP, end_row(share),
+                 window == 1 ? share.tiles[1] : share.ring + k * slot, WIDTH);
         pack(call.v0, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
         if (!wait(share)) return;
         for (index t = 0; t < call.steps; ++t) {
-            T *now = share.tiles[t & 1], *before = share.tiles[(t + 1) & 1];
+            Place place;
+            if (!forth(share, t, place)) return;
+            T *const now = place.now, *const before = place.before;
             pack(x + t * n_inputs * batch, share, 0, n_inputs, share.outer, WIDTH);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == 0 && control.stopped(share.member)) return;
@@ -156,6 +191,8 @@ struct Sequence {
     void start_backward(const Share<T>& share) const {
         pack(call.grad_v_last, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
         if (share.alpha) pack(nullptr, share, share.first_group * GROUP, end_row(share), share.alpha, WIDTH);
+        for (index k = 1; window > 1 && k <= window; ++k)
+            pack(nullptr, share, share.first_group * GROUP, end_row(share), share.ring + (share.slots - k) * slot, WIDTH);
     }
 
     // Steps [first, until), the last one first. With d = dL/dv of a step:
@@ -172,7 +209,9 @@ struct Sequence {
         const index width = share.width;
         T *const carry = share.carried, *const sums = share.alpha;
         for (index t = until - 1; t >= first; --t) {
-            T *now = share.tiles[t & 1], *before = share.tiles[(t + 1) & 1];
+            Place place;
+            if (!back(share, t, place)) return;
+            T *const now = place.now, *const before = place.before;
             const index column = (t - first) * panels.step + share.column;
             const bool last = t + 1 == call.steps;
             pack(grad_output + t * n_outputs * batch, share, 0, n_outputs, share.outer, WIDTH);
@@ -193,7 +232,7 @@ struct Sequence {
                 for (int q = 0; q < rows; ++q) {
                     Tile::load(rates + here + q * batch, width, slope[q]);
                     if (panels.rates)
-                        Tile::store(panels.rates + (row + q) * panels.rate_row + column + panels.step, width, slope[q]);
+                        Tile::store(panels.rates + (row + q) * panels.rate_row + column + window * panels.step, width, slope[q]);
                     if (call.noisy) Tile::load(states + here + q * batch, width, slope[q]);
                 }
                 if (call.noisy) M::rates(call.activation, slope[0], rows * V);
@@ -231,12 +270,13 @@ struct Sequence {
             if (!wait(share)) return;
             if (grad_x) emit(m.input, share, now, grad_x + t * n_inputs * batch);
         }
-        if (panels.rates) {
-            const T* earlier = first ? rates + (first - 1) * step_size : static_cast<const T*>(call.r0);
+        for (index k = 0; panels.rates && k < window; ++k) {
+            const index time = first - window + k;
+            const T* earlier = time < 0 ? static_cast<const T*>(call.r0) + (window + time) * step_size : rates + time * step_size;
             for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
                 vec r[V];
                 Tile::load(earlier + i * batch + share.start, width, r);
-                Tile::store(panels.rates + i * panels.rate_row + share.column, width, r);
+                Tile::store(panels.rates + i * panels.rate_row + share.column + k * panels.step, width, r);
             }
         }
     }
@@ -244,12 +284,19 @@ struct Sequence {
     void end_backward(const Share<T>& share) const {
         unpack(share.carried, share, call.grad_v0);
         T* grad_r0 = static_cast<T*>(call.grad_r0);
-        for (index group = share.first_group; grad_r0 && group < share.last_group; ++group) {
-            vec x[GROUP][V];
-            Tile::clear(x);
-            Tile::add_product(m.hidden, group, share.outgrown, share.tiles[0], x);
-            for (int q = 0; q < m.hidden.rows(group); ++q)
-                Tile::store(grad_r0 + (group * GROUP + q) * batch + share.start, share.width, x[q]);
+        for (index t = -1; grad_r0 && t >= -window; --t) {
+            Place place;
+            if (!back(share, t, place)) return;
+            for (index group = share.first_group; group < share.last_group; ++group) {
+                vec x[GROUP][V];
+                Tile::clear(x);
+                Tile::add_product(m.hidden, group, share.outgrown, place.before, x);
+                for (int q = 0; q < m.hidden.rows(group); ++q)
+                    Tile::store(grad_r0 + (window + t) * step_size + (group * GROUP + q) * batch + share.start, share.width, x[q]);
+            }
+            if (window == 1) break;
+            pack(nullptr, share, share.first_group * GROUP, end_row(share), place.now, WIDTH);
+            if (!wait(share)) return;
         }
         for (index i = share.first_group * GROUP; share.alpha && i < end_row(share); ++i) {
             T total = 0;

@@ -14,7 +14,19 @@ struct Rows {
     const T* operator[](index i) const { return data + i * stride; }
 };
 
+// The same where columns count through a window of time, (step, neuron): rows that begin some steps later.
 template <class T>
+struct WindowRows {
+    const T* data;
+    index stride, step;
+    std::uint32_t neurons;
+    const T* operator[](index i) const {
+        const std::uint32_t late = std::uint32_t(i) / neurons;
+        return data + index(std::uint32_t(i) - late * neurons) * stride + late * step;
+    }
+};
+
+template <class T, class Right = Rows<T>>
 struct ValueGradient {
     using S = Simd<T, BYTES>;
     using vec = typename S::vec;
@@ -23,7 +35,8 @@ struct ValueGradient {
     const Pattern& pattern;
     T *rest_sums, *block_sums;        // (rest) and (block, GROUP), in the order of the pattern
     std::int32_t *row_at, *block_at;  // synapses and blocks dealt with: (row) and (group)
-    Rows<T> left, right;              // of the rows and of the columns of the pattern
+    Rows<T> left;                     // of the rows of the pattern
+    Right right;                      // and of its columns
     index size;                       // numbers in a row, whole registers
     index columns;                    // of rows on the right that are looked at together
     bool outgrown;                    // whether those outgrow the cache
