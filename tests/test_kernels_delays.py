@@ -20,8 +20,6 @@ from graphrnn.kernels import (
     ACTIVATIONS,
     Run,
     available_backends,
-    backends,
-    choose_backend,
     delayed_pattern,
     recurrence,
 )
@@ -69,7 +67,7 @@ def results_of_brute_force(network, synapses, activation):
 
 @pytest.mark.parametrize("longest", LONGEST)
 @pytest.mark.parametrize("name", ["asymmetric", "sparse", "dense", "empty rows", "time 1", "one neuron"])
-@pytest.mark.parametrize("backend", available_backends(delays=True))
+@pytest.mark.parametrize("backend", available_backends())
 def test_as_a_loop_with_a_buffer(backend, name, longest):
     skip_where_missing(backend)
     activation = "relu" if longest == 1 else "tanh"
@@ -80,7 +78,7 @@ def test_as_a_loop_with_a_buffer(backend, name, longest):
     assert_same(got, {name: expected[name] for name in got}, TOLERANCE[torch.float64])
 
 
-@pytest.mark.parametrize("backend", available_backends(delays=True))
+@pytest.mark.parametrize("backend", available_backends())
 def test_gradients_are_those_of_finite_differences(backend):
     network, _ = delayed(*NETWORKS["asymmetric"], 2)
     names = list(network.leaves)
@@ -94,7 +92,7 @@ def test_gradients_are_those_of_finite_differences(backend):
 
 
 @pytest.mark.parametrize("longest", [3, 11])
-@pytest.mark.parametrize("backend", available_backends(delays=True)[:-1])
+@pytest.mark.parametrize("backend", available_backends()[:-1])
 def test_as_the_reference_over_many_chunks_and_tiles(backend, longest):
     """A sequence of 70 steps that no chunk and no tile of a backend holds at once."""
     skip_where_missing(backend)
@@ -106,7 +104,7 @@ def test_as_the_reference_over_many_chunks_and_tiles(backend, longest):
     assert_same(other, one, 1e-11)
 
 
-@pytest.mark.parametrize("backend", available_backends(delays=True))
+@pytest.mark.parametrize("backend", available_backends())
 def test_delays_of_no_step_are_no_delays(backend):
     network, _ = delayed(*NETWORKS["sparse"], 0)
     plain = network._replace(leaves={**network.leaves, "r0": network.leaves["r0"][0]})
@@ -115,7 +113,7 @@ def test_delays_of_no_step_are_no_delays(backend):
     assert_same(late, now, 0)
 
 
-@pytest.mark.parametrize("backend", available_backends(delays=True))
+@pytest.mark.parametrize("backend", available_backends())
 def test_a_sequence_in_parts_continues_from_its_last_rates(backend):
     network, _ = delayed(*NETWORKS["sparse"], 3)
     arguments = network.arguments()
@@ -136,17 +134,6 @@ def test_compiled_it_is_the_same():
     compiled = torch.compile(recurrence, fullgraph=True, backend="eager")
     one, other = (run(**network.arguments(), backend="auto") for run in (recurrence, compiled))
     assert torch.equal(one.rates, other.rates)
-
-
-def test_a_backend_without_delays_is_passed_over(monkeypatch):
-    monkeypatch.setattr(backends, "WITH_DELAYS", ("torch",))
-    assert "native" not in available_backends(delays=True)
-    assert choose_backend("auto", "cpu", torch.float32, delays=True).name == "torch"
-    if "native" in available_backends():
-        with pytest.raises(
-            ValueError, match=r"^Backend `native` is not available on cpu in float32: it has no "
-        ):
-            choose_backend("native", "cpu", torch.float32, delays=True)
 
 
 MESSAGES = [

@@ -61,7 +61,7 @@ def by_hand(rnn, x, steps):
     return torch.stack(buffer[-x.shape[1] :], 1)
 
 
-@pytest.mark.parametrize("backend", available_backends(delays=True))
+@pytest.mark.parametrize("backend", available_backends())
 @pytest.mark.parametrize("options", [{}, {"dale": True}, {"initial_state": "learn"}, {"learn_tau": "area"}])
 def test_as_a_loop_with_a_buffer(backend, options):
     rnn = network(backend=backend, **options)
@@ -81,7 +81,7 @@ def test_as_a_loop_with_a_buffer(backend, options):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-11, msg=name)
 
 
-@pytest.mark.parametrize("backend", available_backends(delays=True))
+@pytest.mark.parametrize("backend", available_backends())
 @pytest.mark.parametrize("cut", [1, 2, 3, 7])
 def test_a_sequence_in_parts_continues_exactly(backend, cut):
     rnn, x = network(backend=backend).eval(), sequence()

@@ -20,7 +20,6 @@ BACKENDS: dict[str, Backend] = {
 }
 REFERENCE = "reference"
 BY_NAME_ALONE = frozenset({"torch_sparse"})  # never taken by `auto`, which would have to import a package
-WITH_DELAYS = ("native", "torch")  # those whose products read a window of time
 
 
 class Choice(NamedTuple):
@@ -31,28 +30,20 @@ class Choice(NamedTuple):
 
 
 def available_backends(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, *, delays: bool = False
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> tuple[str, ...]:
-    """Names of the backends that run on a device, the fastest first; `delays` asks for those with delays.
+    """Names of the backends that run on a device, the fastest first.
 
     Example:
         >>> available_backends("cpu")
         (...'torch', ...'reference')
     """
     device = torch.device(device)
-    names = [name for name in BACKENDS if _unavailable(name, device, dtype, delays) is None]
+    names = [name for name, backend in BACKENDS.items() if backend.unavailable(device, dtype) is None]
     return (*names, REFERENCE)
 
 
-def _unavailable(name: str, device: torch.device, dtype: torch.dtype, delays: bool) -> str | None:
-    """Why a backend cannot run there, as half a sentence; None if it can."""
-    why = BACKENDS[name].unavailable(device, dtype)
-    return "it has no delays" if why is None and delays and name not in WITH_DELAYS else why
-
-
-def choose_backend(
-    name: str, device: torch.device | str, dtype: torch.dtype, *, delays: bool = False
-) -> Choice:
+def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) -> Choice:
     """The backend that a name stands for on a device.
 
     Args:
@@ -60,7 +51,6 @@ def choose_backend(
             taken by name alone.
         device: where the tensors are.
         dtype: their precision.
-        delays: whether synapses have delays.
 
     Raises:
         ValueError: if there is no such backend, or not on this device or in this precision.
@@ -72,26 +62,26 @@ def choose_backend(
     device = torch.device(device)
     place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"
     if name == "auto":
-        return _fastest(device, dtype, delays, place)
+        return _fastest(device, dtype, place)
     if name == REFERENCE:
         return Choice(name, "asked for by name")
     wrong = f"There is no backend `{name}`."
     if name in BACKENDS:
-        why = _unavailable(name, device, dtype, delays)
+        why = BACKENDS[name].unavailable(device, dtype)
         if why is None:
             return Choice(name, "asked for by name")
         wrong = f"Backend `{name}` is not available {place}: {why}."
-    available = available_backends(device, dtype, delays=delays)
+    available = available_backends(device, dtype)
     ways_out = " or ".join(f"`{other}`" for other in ("auto", *available))
     raise ValueError(f"{wrong} Take {ways_out}.")
 
 
-def _fastest(device: torch.device, dtype: torch.dtype, delays: bool, place: str) -> Choice:
+def _fastest(device: torch.device, dtype: torch.dtype, place: str) -> Choice:
     reason = f"the fastest available {place}"
-    for name in BACKENDS:
+    for name, backend in BACKENDS.items():
         if name in BY_NAME_ALONE:
             continue
-        why = _unavailable(name, device, dtype, delays)
+        why = backend.unavailable(device, dtype)
         if why is None:
             return Choice(name, reason)
         reason += f"; `{name}` is not: {why}"

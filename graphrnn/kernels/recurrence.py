@@ -98,7 +98,7 @@ def recurrence(
         Matrix(values, pattern), input, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation
     )
     _check(problem, checkpoint)
-    name = choose_backend(backend, values.device, values.dtype, delays=r0.ndim == 3).name
+    name = choose_backend(backend, values.device, values.dtype).name
     every = checkpoint or problem.steps
     if name == REFERENCE:
         rates, v, output = reference.recurrence(problem)

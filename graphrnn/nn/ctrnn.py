@@ -146,7 +146,7 @@ class CTRNN(nn.Module):
         device = torch.get_default_device() if device is None else torch.device(device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
         self.delays = _delays(self.net, self.dt, delays, self.checkpoint, device)
-        choose_backend(backend, **kind, delays=self.delays is not None)  # refuse one that does not run there
+        choose_backend(backend, **kind)  # refuse one that does not run there
         self.dynamics = further.attach(dynamics, self.net.n_neurons, self.dt, **kind)
         if self.dynamics and (checkpoint is not None or backend != "auto" or self.delays is not None):
             raise ValueError(
@@ -503,7 +503,7 @@ class CTRNN(nn.Module):
         """Which backend runs the recurrence, in which form each layer is multiplied, and why."""
         values = self.hidden.values
         late = self.delays
-        choice = choose_backend(self.backend, values.device, values.dtype, delays=late is not None)
+        choice = choose_backend(self.backend, values.device, values.dtype)
         lines = [
             f"{self.net!r} on {values.device} in {str(values.dtype).removeprefix('torch.')}",
             f"recurrence: backend {choice.name!r}, {choice.reason}"
