@@ -18,6 +18,7 @@ _PACKAGES = {
     "torch_geometric": ("torch-geometric", "pyg"),
     "torch_sparse": ("torch-sparse", "torch-sparse"),
 }
+_BUILT_WITH_TORCH = {"torch-sparse"}  # extras whose packages import torch while they are built
 
 
 def optional(call: str, module: str) -> Any:
@@ -32,7 +33,8 @@ def optional(call: str, module: str) -> Any:
             return importlib.import_module(module)
     except ImportError as error:
         package, extra = _PACKAGES[module.partition(".")[0]]
+        options = "--no-build-isolation " if extra in _BUILT_WITH_TORCH else ""
         raise ImportError(
             f"`{call}` needs the package {package}, which is not installed. "
-            f"Install it with `pip install 'graphrnn[{extra}]'`."
+            f"Install it with `pip install {options}'graphrnn[{extra}]'`."
         ) from error

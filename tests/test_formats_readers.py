@@ -1,5 +1,7 @@
 """Other programs read what graphrnn wrote and find the same edges, in the same direction."""
 
+import re
+import sys
 import warnings
 
 import networkx as nx
@@ -272,6 +274,29 @@ class TestTorchSparse:
         tensor = torch_sparse.SparseTensor.from_dense(mask, has_value=False)
         back = gr.Connectome.from_matrix(tensor).hidden
         assert (back.post.tolist(), back.pre.tolist(), back.weight) == ([0], [1], None)
+
+    def test_zeros_that_it_holds_are_synapses(self, torch_sparse):
+        ends = torch.tensor([0, 1])
+        tensor = torch_sparse.SparseTensor(
+            row=ends, col=1 - ends, value=torch.tensor([0.0, 2.0]), sparse_sizes=(3, 3)
+        )
+        back = gr.Connectome.from_matrix(tensor).hidden
+        assert (back.post.tolist(), back.pre.tolist(), back.weight.tolist()) == ([0, 1], [1, 0], [0.0, 2.0])
+
+    def test_says_what_to_install(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "torch_sparse", None)
+        message = (
+            "`net.to_torch_sparse(...)` needs the package torch-sparse, which is not installed. "
+            "Install it with `pip install --no-build-isolation 'graphrnn[torch-sparse]'`."
+        )
+        with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
+            NET.to_torch_sparse()
+
+    @pytest.mark.parametrize(("which", "wrong"), [("output", "'output'"), (None, "None")])
+    def test_says_what_matrices_there_are(self, which, wrong):
+        assert error_of(lambda: NET.to_torch_sparse(which)) == (
+            f"`net.to_torch_sparse(...)` needs `which` to be one of input, hidden, readout; it got {wrong}."
+        )
 
     def test_says_that_there_are_no_weights(self, torch_sparse):
         assert error_of(lambda: NET.to_torch_sparse("input", weights=True)) == (

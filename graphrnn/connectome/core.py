@@ -204,7 +204,8 @@ class Connectome(Variants):
             weights: the weights instead of ones.
 
         Raises:
-            ValueError: for an unknown matrix, weights where there are none, or where torch-sparse is missing.
+            ValueError: for an unknown matrix, or weights where there are none.
+            ImportError: where torch-sparse is not installed.
         """
         _checks.one_of("net.to_torch_sparse(...)", "which", which, MATRICES)
         return to_torch_sparse(self.synapses(which), dtype, weights)
