@@ -50,10 +50,10 @@ def test_the_first_number_of_rows_that_pays_is_found_in_three_questions(rows, mo
 @built
 @pytest.mark.parametrize("rows", [1, 3, 8])
 def test_the_networks_that_are_timed_are_all_blocks_or_none(rows):
-    mask = calibration._mask(48, rows)
-    for each in (mask, mask.T):
-        groups = each.reshape(6, 8, 48)
-        assert (groups.sum(1) == rows).all()
+    mask = calibration._mask(96, rows)
+    shared_by = mask.reshape(12, 8, 96).sum(1)
+    assert set(shared_by.ravel()) == {0, rows}
+    assert (shared_by > 0).mean() == pytest.approx(calibration.SHARE, abs=0.05)
     pattern = Pattern.from_pairs(*np.nonzero(mask), mask.shape)
     for shared, share in ((1, "100%"), (rows, "100%"), (rows + 1, "0%")):
         assert f": {share} of the synapses in dense blocks" in NativeBackend(shared).explain(pattern)
