@@ -83,7 +83,7 @@ Chunks chunks_of(const Call& call, const Schedule& plan) {
     const auto together = [&](index row) {
         const index fit = cache / 4 * 3 / row, least = fit < 256 ? 256 : fit;
         const index parts = (call.neurons + least - 1) / least, columns = (call.neurons + parts - 1) / parts;
-        return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * neurons ? columns : call.neurons;
+        return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * neurons ? columns : call.window * call.neurons;
     };
     if (plan.team == 1) {
         const index step = plan.bytes, fit = cache / 4 / (call.neurons * step);
