@@ -213,6 +213,26 @@ def test_without_a_task_and_without_a_run(folder, capsys):
     )
 
 
+def test_two_areas_with_delays_learn_from_the_example(capsys):
+    """20 ms forward, 60 ms back; masks and delays are intact at the end."""
+    assert main(["train", str(EXAMPLES / "delays.toml"), "--out", "run"]) == 0
+    right = re.search(r"([\d.]+)% of 1200 held-out trials", capsys.readouterr().out)
+    assert float(right[1]) >= 90.0
+    net = gr.io.read("run/network.npz")
+    area = net.area_index
+    late = np.array([[0.0, 60.0], [20.0, 0.0]])  # ms, (post, pre)
+    assert np.array_equal(net.hidden.delay, late[area[net.hidden.post], area[net.hidden.pre]])
+    rnn = gr.CTRNN(net, dt=20.0)
+    load_checkpoint("run/checkpoint.pt", rnn)
+    assert rnn.net == net
+    assert rnn.delays.window == 4
+    weight = rnn.hidden.weight.detach().to_dense().numpy()
+    assert np.array_equal(weight != 0, net.hidden_mask.toarray() != 0)
+    blind = gr.CTRNN(net, dt=20.0, delays=False)
+    with pytest.raises(ValueError, match="holds another network: the model has no 'delays"):
+        load_checkpoint("run/checkpoint.pt", blind)
+
+
 def test_an_excitatory_inhibitory_network_learns_from_the_example(capsys):
     """80 to 20, Dale's law, excitation alone between the areas; signs and masks are intact at the end."""
     assert main(["train", str(EXAMPLES / "excitatory_inhibitory.toml"), "--out", "run"]) == 0

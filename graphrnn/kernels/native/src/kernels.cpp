@@ -61,7 +61,7 @@ class Tiles {
         s.alpha = call_.grad_alpha ? reinterpret_cast<T*>(alpha_.template as<char>() + tile * tile_bytes_) : nullptr;
         s.outer = reinterpret_cast<T*>(outer_.template as<char>() + member * outer_bytes_);
         s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
-        s.outgrown = call_.window * call_.neurons * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
+        s.outgrown = plan_.rows * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
         return s;
     }
 

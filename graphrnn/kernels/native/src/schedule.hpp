@@ -1,5 +1,7 @@
 // How wide the tiles of the batch are and which thread works on what.
 #pragma once
+#include <vector>
+
 #include "api.hpp"
 #include "sequence.hpp"
 
@@ -11,6 +13,7 @@ struct Schedule {
     int bytes = NARROWEST;  // of the batch in one tile
     index tiles = 1;
     int threads = 1, team = 1;  // threads in all, and on each tile
+    index rows = 0;             // of rates that a product reads
 };
 
 // Rough cost of one step of one tile per unit of work, in nanoseconds: reading the synapse, then
@@ -23,8 +26,22 @@ inline double cost(int bytes, index neurons, index cache_bytes) {
     return 0.3 + 1.2 * lines;
 }
 
+// How many steps of the window some synapse reads; their rates are what a product wants in the cache.
+template <class T>
+index steps_read(const Call& call, const Matrix<T>& m) {
+    if (call.window == 1 || m.empty()) return 1;
+    std::vector<char> read(call.window, 0);
+    const auto neurons = std::uint32_t(call.neurons);
+    for (index k = 0; k < m.n_rest; ++k) read[std::uint32_t(m.rest_col[k]) / neurons] = 1;
+    for (index k = 0; m.block_start && k < m.block_start[m.n_groups]; ++k) read[std::uint32_t(m.block_col[k]) / neurons] = 1;
+    index total = 0;
+    for (const char each : read) total += each;
+    return total;
+}
+
 template <class T>
 Schedule schedule(const Call& call, index batch_bytes, const Matrices<T>& m) {
+    const index rows = steps_read(call, m.hidden) * call.neurons;
     double work = 0;
     for (const Matrix<T>* matrix : {&m.hidden, &m.input, &m.readout})
         for (index g = 0; !matrix->empty() && g < matrix->n_groups; ++g) work += double(matrix->work(g));
@@ -35,15 +52,15 @@ Schedule schedule(const Call& call, index batch_bytes, const Matrices<T>& m) {
     double least = -1;
     const auto offer = [&](int bytes, index tiles, int own, int team, double time) {
         if (least >= 0 && time >= least) return;
-        best = {bytes, tiles, own, team};
+        best = {bytes, tiles, own, team, rows};
         least = time;
     };
     for (int bytes = WIDEST; bytes >= NARROWEST; bytes /= 2) {
         const index tiles = (batch_bytes + bytes - 1) / bytes;
-        const double step = work * cost(bytes, call.window * call.neurons, call.cache_bytes);
+        const double step = work * cost(bytes, rows, call.cache_bytes);
         const int own = tiles < threads ? int(tiles) : threads, team = int(threads / tiles);
         if (bytes == call.tile_bytes)  // asked for, by tests and by whoever measures
-            return call.team > 1 ? Schedule{bytes, tiles, int(tiles) * call.team, call.team} : Schedule{bytes, tiles, own, 1};
+            return call.team > 1 ? Schedule{bytes, tiles, int(tiles) * call.team, call.team, rows} : Schedule{bytes, tiles, own, 1, rows};
         offer(bytes, tiles, 1, 1, step * double(tiles));
         offer(bytes, tiles, own, 1, step * double((tiles + own - 1) / own) + THREAD / double(call.steps));
         if (team > 1) offer(bytes, tiles, int(tiles) * team, team, TOGETHER * step / team + BARRIER + THREAD / double(call.steps));
@@ -83,7 +100,7 @@ Chunks chunks_of(const Call& call, const Schedule& plan) {
     const auto together = [&](index row) {
         const index fit = cache / 4 * 3 / row, least = fit < 256 ? 256 : fit;
         const index parts = (call.neurons + least - 1) / least, columns = (call.neurons + parts - 1) / parts;
-        return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * neurons ? columns : call.neurons;
+        return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * neurons ? columns : call.window * call.neurons;
     };
     if (plan.team == 1) {
         const index step = plan.bytes, fit = cache / 4 / (call.neurons * step);
