@@ -49,7 +49,7 @@ TABLES = [
         "a,b\nx,y\n",
         None,
         "needs a column for pre and post in its table of edges; it has 'a', 'b'. Say which with "
-        "columns={'pre': ..., 'post': ...}.",
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none.",
     ),
     (
         "pre,post\na,b\na\n",
@@ -61,31 +61,71 @@ TABLES = [
         None,
         "cannot read line 3 of 'e.csv': unexpected end of data. Correct it there.",
     ),
-    ("pre,pre\na,b\n", None, "needs columns of different names; two are 'pre'. Rename one."),
-    ("pre,post\na,\n", None, "needs a name in every row of the column 'post'; edge 1 has none."),
+    (
+        "pre,pre\na,b\n",
+        None,
+        "needs columns of different names; two are 'pre'. Rename one, or put a row of names at the top where "
+        "there is none.",
+    ),
+    (
+        "pre,post\na,\n",
+        None,
+        "needs a name in every row of the column 'post' of 'e.csv'; edge 1 has none. Fill the cell, or take "
+        "the row out.",
+    ),
+    (
+        "pre,post\n5.0,7\n7,5\n",
+        None,
+        "found '5' and '5.0' in 'e.csv', which look like one neuron. Write it in one way, or list both in a "
+        "table of nodes.",
+    ),
+    (
+        "pre,post\nb ,a\na,b\n",
+        None,
+        "found 'b' and 'b ' in 'e.csv', which look like one neuron. Write it in one way, or list both in a "
+        "table of nodes.",
+    ),
+    (
+        "pre,post\n7.20575940610453e+17,1\n",
+        None,
+        "found the id '7.20575940610453e+17' in 'e.csv', which a program has rounded, so that neurons cannot "
+        "be told apart. Save the ids as text or as whole numbers.",
+    ),
     (
         "pre,post,weight\na,b,1\nb,a,two\n",
         None,
-        "needs numbers in the column 'weight'; edge 2 has 'two'. Correct the cell, or choose other columns "
-        "with "
-        "`columns`.",
+        "needs numbers in the column 'weight' of 'e.csv'; edge 2 has 'two'. Write it with a decimal point, or "
+        "leave the cell empty where none is known, or read without the column by columns={'weight': None}.",
     ),
     (
         "pre,post,weight\na,b,1\nb,a,NaN\n",
         None,
-        "needs numbers in the column 'weight'; edge 2 has 'NaN'. Leave the cell empty where none is known.",
+        "needs numbers in the column 'weight' of 'e.csv'; edge 2 has 'NaN'. Write it with a decimal point, or "
+        "leave the cell empty where none is known, or read without the column by columns={'weight': None}.",
     ),
     (
         "pre,post,weight\na,b,1e999\n",
         None,
-        "needs finite numbers in the column 'weight'; edge 1 has inf.",
+        "needs finite numbers in the column 'weight'; edge 1 has inf. Leave the cell empty where none is "
+        "known.",
     ),
     (
-        "pre,post,delay\na,b,-1\n",
+        "pre,post,delay\na,b,1\nb,a,-1\n",
         None,
-        "found contradictions in this file: an edge has no delay, or one below 0, while others have one. "
-        "Correct "
-        "them there.",
+        "needs a delay of 0 ms or more for every edge, or for none; edge 2 has -1. Correct the cell, or leave "
+        "the column out with columns={'delay': None}.",
+    ),
+    (
+        "pre,post,delay\nb,a,1\na,b,\n",
+        None,
+        "needs a delay of 0 ms or more for every edge, or for none; edge 2 has none. Correct the cell, or "
+        "leave the column out with columns={'delay': None}.",
+    ),
+    (
+        ",a,b\na,0,1\nb,x,0\n",
+        None,
+        "needs numbers in row 2 ('b') of 'e.csv'; cell 1 has 'x'. Write it with a decimal point, or put 0 "
+        "where there is no synapse.",
     ),
     (
         "pre,post,kind\na,b,sideways\n",
@@ -104,7 +144,8 @@ TABLES = [
     (
         "pre,post\na,b\n",
         "neuron,area\na,V1\nb,V1\na,V2\n",
-        "needs each node once; 'a' is listed more often (1 repeated in all).",
+        "needs each node once; 'a' is listed more often (1 repeated in all). Take the repeated rows out of "
+        "the table of nodes.",
     ),
     (
         "pre,post\na,b\n",
@@ -116,7 +157,8 @@ TABLES = [
     (
         "pre,post\na,b\n",
         "neuron,sign\na,1\nb,2\n",
-        "needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column 'sign' of the nodes.",
+        "needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column 'sign' of the nodes; 'b' has 2. "
+        "Correct the cell.",
     ),
     (
         "pre,post\na,b\n",
@@ -140,7 +182,8 @@ TABLES = [
     (
         "pre,post\na,b\n",
         "cell,size\na,1\nb,1\nc,1\n\n,1\n",
-        "needs a name in every row of the column 'cell'; node 4 has none.",
+        "needs a name in every row of the column 'cell' of 'e.nodes.csv'; node 4 has none. Fill the cell, or "
+        "take the row out.",
     ),
     (
         "pre,post,rule\na,b,[1\n",
@@ -410,9 +453,8 @@ GRAPHML = '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"
         ),
         (
             '<node id="a"/><edge source="a" target="a"><data key="w">heavy</data></edge>',
-            "needs numbers in the column 'weight'; edge 1 has 'heavy'. Correct the cell, or choose other "
-            "columns with "
-            "`columns`.",
+            "needs numbers in the column 'weight'; edge 1 has 'heavy'. Write it with a decimal point, or leave "
+            "the cell empty where none is known, or read without the column by columns={'weight': None}.",
         ),
         (
             '<node id="a"/><edge directed="false" source="a" target="a"/>',
@@ -515,13 +557,19 @@ def test_parquet_that_cannot_be():
         return refused("net.parquet", Path("made.parquet").read_bytes())
 
     assert message(pre=["a"], post=[None]) == (
-        "needs a name in every row of the column 'post'; edge 1 has none."
+        "needs a name in every row of the column 'post' of 'net.parquet'; edge 1 has none. Fill the cell, or "
+        "take the row out."
+    )
+    assert message(pre=["a"], post=[""]) == (
+        "needs a name in every row of the column 'post' of 'net.parquet'; one is empty. Fill the cell, or take "
+        "the row out."
     )
     assert message(pre=[1.5], post=[2.0]) == (
         "needs names or whole numbers in the column 'pre'; it holds '1.5', a float. Write the column as text."
     )
     assert message(pre=["a"], post=["b"], weight=["heavy"]) == (
-        "needs numbers in the column 'weight'; it holds string. Choose other columns with `columns`."
+        "needs numbers in the column 'weight'; it holds string. Choose another, or leave it out, with "
+        "`columns`."
     )
     assert message(pre=["a"], post=["b"], weight=[float("nan")]) == (
         "needs numbers in the column 'weight'; some edges have NaN. Leave the cell empty, which is null, "
@@ -578,7 +626,7 @@ def test_a_record_that_contradicts_the_file(key, value):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"matrix": "W"}, "takes only nodes, columns, duplicates, unknown, orientation for a .csv file; it got `matrix`."),
+        ({"matrix": "W"}, "takes only `nodes`, `columns`, `duplicates`, `unknown`, `orientation` for a .csv file; it got `matrix`."),
         ({"duplicates": "mean"}, "needs `duplicates` to be one of sum, error; it got 'mean'."),
         ({"columns": {"per": "x"}}, "found no column named 'per'. Did you mean 'pre'?"),
         ({"columns": {"pre": "x"}}, "found no column named 'x'. There is 'pre', 'post'."),

@@ -89,7 +89,7 @@ def read(
     module, known = _format(call, path)
     for name in given:
         if name not in known:
-            words = f"only {', '.join(known)}" if known else "nothing but the path"
+            words = f"only {', '.join(f'`{one}`' for one in known)}" if known else "nothing but the path"
             raise TypeError(
                 f"`{call}` takes {words} for a {Path(path).suffix.lower()} file; it got `{name}`."
             )

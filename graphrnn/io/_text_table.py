@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphrnn.io._progress import progress
-from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, numbers
+from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out, numbers
 
 __all__ = ["TextTable", "write_text"]
 
@@ -86,7 +86,9 @@ class TextTable:
         self.size = os.fstat(self._raw.fileno()).st_size
         try:
             separator = self._separator()
-            self._rest = self._reader = csv.reader(self._lines(), delimiter=separator, strict=True)
+            self._rest = self._reader = csv.reader(
+                self._lines(), delimiter=separator, skipinitialspace=True, strict=True
+            )
             self.header = next(self._caught(), [])
         except BaseException:
             self._text.close()
@@ -177,13 +179,21 @@ class TextTable:
             for name, place in columns.items():
                 texts = cells[place]
                 if name not in index:
-                    parts[name].append(numbers(self.call, what, self.header[place], texts, start))
+                    part = numbers(
+                        self.call,
+                        what,
+                        f"the column {self.header[place]!r} of {self.path.name!r}",
+                        texts,
+                        start,
+                        leaving_out(name),
+                    )
+                    parts[name].append(part)
                     continue
                 if name in names and "" in texts:
                     raise ValueError(
-                        f"`{self.call}` needs a name in every row of the column {self.header[place]!r}; "
-                        f"{what} "
-                        f"{start + texts.index('') + 1} has none."
+                        f"`{self.call}` needs a name in every row of the column {self.header[place]!r} of "
+                        f"{self.path.name!r}; {what} {start + texts.index('') + 1} has none. Fill the cell, "
+                        "or take the row out."
                     )
                 parts[name].append(np.fromiter(map(index[name].__getitem__, texts), np.int32, len(texts)))
         joined = {name: np.concatenate(part or [np.zeros(0, np.int32)]) for name, part in parts.items()}

@@ -27,6 +27,7 @@ from graphrnn.io._tables import (
     Tables,
     Words,
     chosen_columns,
+    leaving_out,
     numbers,
 )
 
@@ -205,6 +206,7 @@ def _column(
         codes = np.full(count, -1 if default is None else index[default], np.int32)
         codes[rows] = np.fromiter(map(index.__getitem__, cells[1]), np.int32, len(cells[1]))
         return Words(codes, list(index))
-    values = np.full(count, np.nan if default is None else numbers(call, what, title, [default])[0])
-    values[rows] = numbers(call, what, title, cells[1])
+    place = f"the column {title!r}"
+    values = np.full(count, np.nan if default is None else numbers(call, what, place, [default])[0])
+    values[rows] = numbers(call, what, place, cells[1], way_out=leaving_out(name))
     return values
