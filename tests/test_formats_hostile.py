@@ -3,6 +3,7 @@
 # ruff: noqa: E501  messages and files stand here in full
 
 import dataclasses
+import gzip
 import json
 import os
 import re
@@ -209,6 +210,21 @@ def test_duplicates_are_refused_where_forbidden():
     assert refused("e.csv", "pre,post\na,b\nb,a\na,b\n", duplicates="error") == (
         "needs each pair once where duplicates='error'; 1 edges repeat another. Merge them yourself or use "
         "duplicates='sum'."
+    )
+
+
+def test_text_that_cannot_be_unpacked():
+    message = "cannot unpack 'e.csv.gz': it is truncated, damaged or no file of gzip. Take another copy."
+    packed = gzip.compress(b"pre,post\na,b\nb,c\n" * 9)
+    for content in (b"pre,post\na,b\n", packed[:-9], packed[:30] + b"\xff" * 9 + packed[39:], packed[:5]):
+        assert refused("e.csv.gz", content) == message
+
+
+@pytest.mark.parametrize("text", [b"pre,post\n" + b"a,b\n" * (25 << 20), b"a" * (100 << 20)])
+def test_a_gzip_bomb(text):
+    assert limited("bomb.csv.gz", gzip.compress(text, 6), 300) == (
+        "found text of more than 200 times its packed size in 'bomb.csv.gz'. It is made to fill the memory; "
+        "take another copy."
     )
 
 

@@ -15,6 +15,7 @@ from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
 from graphrnn.io._areas import AREAS, graph_of, graph_tables
 from graphrnn.io._choices import Choices
+from graphrnn.io._gzip import ending
 from graphrnn.io._network import network_of, network_tables
 from graphrnn.io._parquet_table import ParquetTable
 from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS, Codes, Column, Tables, Words, chosen_columns
@@ -53,7 +54,8 @@ def write_both(call: str, thing: Connectome | AreaGraph, path: Path, write_table
 
 def beside(path: Path) -> Path:
     """Where the nodes of a table of edges lie: `net.nodes.csv` for `net.csv`."""
-    return path.with_name(f"{path.stem}.nodes{path.suffix}")
+    last = path.name[len(path.name) - len(ending(path)) :]
+    return path.with_name(f"{path.name.removesuffix(last)}.nodes{last}")
 
 
 def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
