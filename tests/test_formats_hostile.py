@@ -329,6 +329,8 @@ def test_a_billion_numbers_in_the_header_of_a_small_array():
          "cannot read this file: its header promises 3600000000 entries, and 2 bytes follow. Take another copy."),
         ("%%MatrixMarket matrix coordinate real general\n2 2 -1\n", "cannot read this file: its line of sizes is none. "
          "Take another copy."),
+        ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 5E\0\0 1\n", "cannot read this file: it holds a zero "
+         "byte, so it is no text. Take another copy."),
         ("hello\n", "cannot read this file: it is no MatrixMarket file. Take another copy."),
         ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 nan\n",
          "needs finite numbers in the matrix; row 0, column 0 (from 0) has nan. Put 0 where there is no synapse."),
