@@ -2,6 +2,9 @@
 
 import dataclasses
 import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -415,7 +418,32 @@ def test_a_multigraph_of_networkx_is_added_up():
     assert gr.Connectome.from_networkx(graph).report["merged"] == net.hidden.size
 
 
-def test_a_killed_writer_leaves_both_old_files(tmp_path, monkeypatch):
+KILLED = """
+import os, signal, sys
+import graphrnn as gr
+net = gr.datasets.celegans()
+os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+gr.io.write(net, sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="a signal of POSIX")
+@pytest.mark.parametrize("ending", [".csv", ".npz", ".h5"])
+def test_a_killed_writer_leaves_the_old_files(ending, tmp_path):
+    net = NETWORKS["measured"]
+    gr.io.write(net, tmp_path / f"net{ending}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = [sys.executable, "-c", KILLED, str(tmp_path / f"net{ending}")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    torn = left.keys() - before.keys()
+    assert torn  # it was in the middle of writing
+    assert all(name.endswith(".tmp") for name in torn)
+    assert {name: left[name] for name in before} == before
+    assert table_content(gr.io.read(tmp_path / f"net{ending}")) == table_content(net)
+
+
+def test_a_full_disk_leaves_both_old_files(tmp_path, monkeypatch):
     path = tmp_path / "net.csv"
     gr.io.write(NETWORKS["asymmetric"], path)
     before = [(tmp_path / name).read_bytes() for name in ("net.csv", "net.nodes.csv")]
