@@ -276,9 +276,8 @@ def npy(array):
 
 
 DAMAGED_NPY = (
-    "cannot read this file: it is truncated, damaged or no .npy file of plain numbers. Take another copy, "
-    "or save it "
-    "anew with numpy.save(path, matrix)."
+    "cannot read this file: it is truncated, damaged or no .npy file of plain numbers. Take another copy. Or "
+    "save it anew with numpy.save(path, matrix)."
 )
 
 
@@ -342,6 +341,13 @@ def test_a_matrix_market_file_that_cannot_be(text, message):
     assert refused("m.mtx", text) == message
 
 
+@pytest.mark.parametrize("end", ["", " ", "\n", " and more", "\r", "\x0e"])
+def test_a_last_line_of_matrix_market_may_have_no_end(end):
+    text = f"%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 3\n2 1 5{end}"
+    Path("m.mtx").write_bytes(text.encode())
+    assert gr.io.read("m.mtx").hidden.weight.tolist() == [3.0, 5.0]
+
+
 @pytest.mark.parametrize("place", ["3 1 1", "0 1 1", "-1 1 1", "1 1", "1 1 x"])
 def test_an_entry_of_matrix_market_that_cannot_be(place):
     text = f"%%MatrixMarket matrix coordinate real general\n2 2 1\n{place}\n"
@@ -351,9 +357,8 @@ def test_an_entry_of_matrix_market_that_cannot_be(place):
 
 
 DAMAGED_MAT = (
-    "cannot read this file: it is truncated, damaged or no .mat file of version 5 to 7. Take another copy, "
-    "or save it "
-    "anew in MATLAB with save(name, 'W', '-v7')."
+    "cannot read this file: it is truncated, damaged or no .mat file of version 5 to 7. Take another copy. Or "
+    "save it anew in MATLAB with save(name, 'W', '-v7')."
 )
 
 
@@ -645,6 +650,8 @@ def test_a_record_that_contradicts_the_file(key, value):
     ("choices", "message"),
     [
         ({"matrix": "W"}, "takes only `nodes`, `columns`, `duplicates`, `unknown`, `orientation` for a .csv file; it got `matrix`."),
+        ({"orientation": "pre_post"}, "found a list of edges, whose columns say which end is which. Leave `orientation` "
+         "out; where the columns are the other way round, say so with columns={'pre': ..., 'post': ...}."),
         ({"duplicates": "mean"}, "needs `duplicates` to be one of sum, error; it got 'mean'."),
         ({"columns": {"per": "x"}}, "found no column named 'per'. Did you mean 'pre'?"),
         ({"columns": {"pre": "x"}}, "found no column named 'x'. There is 'pre', 'post'."),

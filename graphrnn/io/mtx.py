@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
 
     try:
         pattern = _check_header(call, path)
-        matrix = mmread(path, spmatrix=False)
+        matrix = mmread(_with_last_line_ended(path), spmatrix=False)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except _DamagedError as error:
@@ -77,6 +79,16 @@ def _check_header(call: str, path: Path) -> bool:
         raise _DamagedError(f"its header promises {entries} entries, and {left} bytes follow")
     _check_text(path)
     return words[3] == "pattern"
+
+
+def _with_last_line_ended(path: Path) -> Path | io.BytesIO:
+    """The file; scipy's reader runs out of one whose last line goes on and has no end."""
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read() == b"\n":
+            return path
+        file.seek(0)
+        return io.BytesIO(file.read() + b"\n")
 
 
 def _check_text(path: Path) -> None:
