@@ -451,7 +451,8 @@ def test_document_types(ending, attack):
 
 @pytest.mark.parametrize("ending", [".graphml", ".gexf"])
 def test_elements_within_elements(ending):
-    assert limited(f"deep{ending}", b"<a>" * 10**6, 50) == (
+    end = f"</{ending[1:]}>".encode()
+    assert limited(f"deep{ending}", b"<a>" * 10**6 + end, 50) == (
         "cannot read this file: its elements nest deeper than 50. A graph needs eight; take another copy."
     )
 
@@ -644,6 +645,20 @@ def test_a_record_that_contradicts_the_file(key, value):
 
 
 # Choices that do not fit, and networks that do not fit a format.
+
+
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+def test_a_large_graph_that_was_cut_is_refused_at_its_end(ending):
+    gr.io.write(WEIGHTED, f"net{ending}")
+    whole = Path(f"net{ending}").read_bytes()
+    space = b" " * (3 << 20)
+    long = whole.replace(b"<graph ", space + b"<graph ").replace(b"</graph>", space + b"</graph>")
+    Path(f"long{ending}").write_bytes(long)
+    assert gr.io.read(f"long{ending}") == WEIGHTED
+    assert refused(f"net{ending}", long[:-200]) == (
+        f"cannot read this file as XML: its end does not close the element {ending[1:]!r}. It is truncated or "
+        "damaged; take another copy."
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from graphrnn.io._tables import (
 
 __all__ = ["Elements", "RefusedError", "cells_of", "escaped", "parse", "thing_of"]
 
+_LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 20
 _DEEPEST = 50  # elements within each other; a graph needs eight
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -87,6 +89,7 @@ def parse(call: str, path: Path, handler: _Handler) -> None:
     """Send the elements of a file through a handler."""
     parser = ElementTree.XMLParser(target=_Target(handler))
     try:
+        _check_end(call, path)
         with open(path, "rb") as file, progress(f"reading {path.name}", path.stat().st_size, "B") as bar:
             while block := file.read(_BLOCK):
                 parser.feed(block)
@@ -102,6 +105,21 @@ def parse(call: str, path: Path, handler: _Handler) -> None:
         raise ValueError(
             f"`{call}` cannot read this file as XML: {error}. It is truncated or damaged; take another copy."
         ) from error
+
+
+def _check_end(call: str, path: Path) -> None:
+    """A large file that was cut is refused before all of it is read."""
+    root = path.suffix[1:].lower()
+    with open(path, "rb") as file:
+        if file.seek(0, os.SEEK_END) < _LARGE:
+            return
+        file.seek(-_BLOCK, os.SEEK_END)
+        end = file.read().replace(b"\0", b"")  # of UTF-16
+    if root.encode() not in end:
+        raise ValueError(
+            f"`{call}` cannot read this file as XML: its end does not close the element {root!r}. It is "
+            "truncated or damaged; take another copy."
+        )
 
 
 def escaped(call: str, text: str) -> str:
