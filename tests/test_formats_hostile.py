@@ -228,6 +228,22 @@ def test_a_gzip_bomb(text):
     )
 
 
+def test_toml_is_for_files_of_moderate_size():
+    content = b"[[area]]\nname = 'a'\nsize = 1\n" * (1 << 20)
+    assert limited("large.toml", content, 50) == (
+        f"found {len(content)} bytes; TOML is for files of up to 16777216. Keep so large a graph in a .parquet "
+        "file."
+    )
+    graph = gr.AreaGraph()
+    graph.add_area("V1", 10**6, positions=np.random.default_rng(0).random((10**6, 1)))
+    assert re.fullmatch(
+        r"`io.write\(..., 'large.toml'\)` needs \d+ bytes; TOML is for files of up to 16777216. Write a "
+        r"\.parquet file\.",
+        error_of(lambda: gr.io.write(graph, "large.toml")),
+    )
+    assert Path("large.toml").read_bytes() == content
+
+
 def test_text_that_is_none():
     assert refused("e.csv", b"pre,post\na,b\n\xff\xfe,c\n") == (
         "cannot read 'e.csv': it is not UTF-8 text. Save it as CSV in UTF-8."
