@@ -365,7 +365,8 @@ GIVE = (
         ),
         (
             ["describe", "cut.npz"],
-            "cut.npz: cannot read this file: it is truncated, damaged or no .npz file of plain arrays.",
+            "cut.npz: cannot read this file: it is truncated, damaged or no .npz file of plain arrays. Take "
+            "another copy.",
         ),
         (
             ["describe", "empty.toml"],

@@ -12,6 +12,7 @@ from graphrnn.cli import main
 def in_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("edges.csv").write_text("a,b,n\n1,2,3\n1,2,4\n2,9,1\n")
+    Path("commas.csv").write_text("pre;post;weight\n1;2;1,5\n")
     Path("cells.csv").write_text("id,klass\n1,S\n2,M\n")
 
 
@@ -63,7 +64,24 @@ def test_an_area_graph_is_converted(capsys):
         (
             ["edges.csv", "x.npz"],
             "edges.csv: needs a column for pre and post in its table of edges; it has 'a', 'b', "
-            "'n'. Say which with --column pre=NAME --column post=NAME.",
+            "'n'. Say which with --column pre=NAME --column post=NAME, or put a row of names at the top "
+            "where there is none.",
+        ),
+        (
+            ["edges.csv", "x.npz", "--column=pre=a", "--column=post=b", "--nodes", "cells.csv"],
+            "edges.csv: needs both ends of every edge in the table of nodes; '9' of edge 3 is not there "
+            "(1 such edges in all). Add the neuron, or leave these edges out with --unknown drop.",
+        ),
+        (
+            ["commas.csv", "x.npz"],
+            "needs numbers in the column 'weight' of 'commas.csv'; edge 1 has '1,5'. Write it with a decimal "
+            "point, or leave the cell empty where none is known, or read without the column by --column "
+            "weight=.",
+        ),
+        (
+            ["edges.csv", "x.npz", "--matrix", "W"],
+            "edges.csv: takes only --nodes, --column, --duplicates, --unknown, --orientation for a .csv "
+            "file; it got --matrix.",
         ),
         (
             ["edges.csv", "x.toml", "--column", "pre=a", "--column", "post=b"],

@@ -2,6 +2,9 @@
 
 import dataclasses
 import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -20,9 +23,9 @@ pytest.importorskip("pyarrow", reason="Parquet is an extra")
 pytest.importorskip("h5py", reason="SONATA is an extra")
 
 WHOLE = [".npz", ".parquet", ".graphml", ".gexf", ".h5"]  # all of a network
-TABLES = [".csv", ".tsv"]  # all but rules, seed, report, provenance and number types
+TABLES = [".csv", ".tsv", ".csv.gz"]  # all but rules, seed, report, provenance and number types
 MATRICES = [".npy", ".mtx", ".mat"]  # the hidden synapses
-GRAPHS = [".csv", ".tsv", ".parquet", ".graphml", ".gexf"]  # area graphs
+GRAPHS = [".csv", ".tsv", ".tsv.gz", ".parquet", ".graphml", ".gexf"]  # area graphs
 MATRICES_OF = ("input", "hidden", "readout")
 
 
@@ -103,7 +106,9 @@ def test_a_matrix_gives_back_the_hidden_synapses(net, ending, tmp_path):
 def test_an_area_graph_comes_back(ending, tmp_path):
     graph = drawn()
     back = there_and_back(graph, tmp_path, ending)
-    kept = slice(2) if ending in (".csv", ".tsv") else slice(3)  # a table has no place for the graph's own
+    kept = (
+        slice(2) if ending in (".csv", ".tsv", ".tsv.gz") else slice(3)
+    )  # a table has no place for the graph's own
     assert type(back) is gr.AreaGraph
     assert plain(back)[kept] == plain(graph)[kept]
 
@@ -301,6 +306,7 @@ def edges_of(net):
         "source,target,syn_count\n10,9,2\n9,720575940610453042,-0.5\n",
         "\ufeffpre_pt_root_id;post_pt_root_id;Weight;note\r\n10;9;2;x\r\n9;720575940610453042;-0.5;y\r\n",
         ",from,to,weight\n0,10,9,2\n1,9,720575940610453042,-0.5\n",
+        "pre, post, weight\n10, 9, 2\n9, 720575940610453042, -0.5\n",
         'id,"Source","Target",weight\n7,10,9,2\n\n8,9,"720575940610453042",-0.5',
     ],
 )
@@ -412,7 +418,32 @@ def test_a_multigraph_of_networkx_is_added_up():
     assert gr.Connectome.from_networkx(graph).report["merged"] == net.hidden.size
 
 
-def test_a_killed_writer_leaves_both_old_files(tmp_path, monkeypatch):
+KILLED = """
+import os, signal, sys
+import graphrnn as gr
+net = gr.datasets.celegans()
+os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+gr.io.write(net, sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="a signal of POSIX")
+@pytest.mark.parametrize("ending", [".csv", ".npz", ".h5"])
+def test_a_killed_writer_leaves_the_old_files(ending, tmp_path):
+    net = NETWORKS["measured"]
+    gr.io.write(net, tmp_path / f"net{ending}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = [sys.executable, "-c", KILLED, str(tmp_path / f"net{ending}")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    torn = left.keys() - before.keys()
+    assert torn  # it was in the middle of writing
+    assert all(name.endswith(".tmp") for name in torn)
+    assert {name: left[name] for name in before} == before
+    assert table_content(gr.io.read(tmp_path / f"net{ending}")) == table_content(net)
+
+
+def test_a_full_disk_leaves_both_old_files(tmp_path, monkeypatch):
     path = tmp_path / "net.csv"
     gr.io.write(NETWORKS["asymmetric"], path)
     before = [(tmp_path / name).read_bytes() for name in ("net.csv", "net.nodes.csv")]

@@ -3,6 +3,7 @@
 # ruff: noqa: E501  messages and files stand here in full
 
 import dataclasses
+import gzip
 import json
 import os
 import re
@@ -49,7 +50,7 @@ TABLES = [
         "a,b\nx,y\n",
         None,
         "needs a column for pre and post in its table of edges; it has 'a', 'b'. Say which with "
-        "columns={'pre': ..., 'post': ...}.",
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none.",
     ),
     (
         "pre,post\na,b\na\n",
@@ -61,31 +62,71 @@ TABLES = [
         None,
         "cannot read line 3 of 'e.csv': unexpected end of data. Correct it there.",
     ),
-    ("pre,pre\na,b\n", None, "needs columns of different names; two are 'pre'. Rename one."),
-    ("pre,post\na,\n", None, "needs a name in every row of the column 'post'; edge 1 has none."),
+    (
+        "pre,pre\na,b\n",
+        None,
+        "needs columns of different names; two are 'pre'. Rename one, or put a row of names at the top where "
+        "there is none.",
+    ),
+    (
+        "pre,post\na,\n",
+        None,
+        "needs a name in every row of the column 'post' of 'e.csv'; edge 1 has none. Fill the cell, or take "
+        "the row out.",
+    ),
+    (
+        "pre,post\n5.0,7\n7,5\n",
+        None,
+        "found '5' and '5.0' in 'e.csv', which look like one neuron. Write it in one way, or list both in a "
+        "table of nodes.",
+    ),
+    (
+        "pre,post\nb ,a\na,b\n",
+        None,
+        "found 'b' and 'b ' in 'e.csv', which look like one neuron. Write it in one way, or list both in a "
+        "table of nodes.",
+    ),
+    (
+        "pre,post\n7.20575940610453e+17,1\n",
+        None,
+        "found the id '7.20575940610453e+17' in 'e.csv', which a program has rounded, so that neurons cannot "
+        "be told apart. Save the ids as text or as whole numbers.",
+    ),
     (
         "pre,post,weight\na,b,1\nb,a,two\n",
         None,
-        "needs numbers in the column 'weight'; edge 2 has 'two'. Correct the cell, or choose other columns "
-        "with "
-        "`columns`.",
+        "needs numbers in the column 'weight' of 'e.csv'; edge 2 has 'two'. Write it with a decimal point, or "
+        "leave the cell empty where none is known, or read without the column by columns={'weight': None}.",
     ),
     (
         "pre,post,weight\na,b,1\nb,a,NaN\n",
         None,
-        "needs numbers in the column 'weight'; edge 2 has 'NaN'. Leave the cell empty where none is known.",
+        "needs numbers in the column 'weight' of 'e.csv'; edge 2 has 'NaN'. Write it with a decimal point, or "
+        "leave the cell empty where none is known, or read without the column by columns={'weight': None}.",
     ),
     (
         "pre,post,weight\na,b,1e999\n",
         None,
-        "needs finite numbers in the column 'weight'; edge 1 has inf.",
+        "needs finite numbers in the column 'weight'; edge 1 has inf. Leave the cell empty where none is "
+        "known.",
     ),
     (
-        "pre,post,delay\na,b,-1\n",
+        "pre,post,delay\na,b,1\nb,a,-1\n",
         None,
-        "found contradictions in this file: an edge has no delay, or one below 0, while others have one. "
-        "Correct "
-        "them there.",
+        "needs a delay of 0 ms or more for every edge, or for none; edge 2 has -1. Correct the cell, or leave "
+        "the column out with columns={'delay': None}.",
+    ),
+    (
+        "pre,post,delay\nb,a,1\na,b,\n",
+        None,
+        "needs a delay of 0 ms or more for every edge, or for none; edge 2 has none. Correct the cell, or "
+        "leave the column out with columns={'delay': None}.",
+    ),
+    (
+        ",a,b\na,0,1\nb,x,0\n",
+        None,
+        "needs numbers in row 2 ('b') of 'e.csv'; cell 1 has 'x'. Write it with a decimal point, or put 0 "
+        "where there is no synapse.",
     ),
     (
         "pre,post,kind\na,b,sideways\n",
@@ -104,7 +145,8 @@ TABLES = [
     (
         "pre,post\na,b\n",
         "neuron,area\na,V1\nb,V1\na,V2\n",
-        "needs each node once; 'a' is listed more often (1 repeated in all).",
+        "needs each node once; 'a' is listed more often (1 repeated in all). Take the repeated rows out of "
+        "the table of nodes.",
     ),
     (
         "pre,post\na,b\n",
@@ -116,7 +158,8 @@ TABLES = [
     (
         "pre,post\na,b\n",
         "neuron,sign\na,1\nb,2\n",
-        "needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column 'sign' of the nodes.",
+        "needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column 'sign' of the nodes; 'b' has 2. "
+        "Correct the cell.",
     ),
     (
         "pre,post\na,b\n",
@@ -140,7 +183,8 @@ TABLES = [
     (
         "pre,post\na,b\n",
         "cell,size\na,1\nb,1\nc,1\n\n,1\n",
-        "needs a name in every row of the column 'cell'; node 4 has none.",
+        "needs a name in every row of the column 'cell' of 'e.nodes.csv'; node 4 has none. Fill the cell, or "
+        "take the row out.",
     ),
     (
         "pre,post,rule\na,b,[1\n",
@@ -167,6 +211,37 @@ def test_duplicates_are_refused_where_forbidden():
         "needs each pair once where duplicates='error'; 1 edges repeat another. Merge them yourself or use "
         "duplicates='sum'."
     )
+
+
+def test_text_that_cannot_be_unpacked():
+    message = "cannot unpack 'e.csv.gz': it is truncated, damaged or no file of gzip. Take another copy."
+    packed = gzip.compress(b"pre,post\na,b\nb,c\n" * 9)
+    for content in (b"pre,post\na,b\n", packed[:-9], packed[:30] + b"\xff" * 9 + packed[39:], packed[:5]):
+        assert refused("e.csv.gz", content) == message
+
+
+@pytest.mark.parametrize("text", [b"pre,post\n" + b"a,b\n" * (25 << 20), b"a" * (100 << 20)])
+def test_a_gzip_bomb(text):
+    assert limited("bomb.csv.gz", gzip.compress(text, 6), 300) == (
+        "found text of more than 200 times its packed size in 'bomb.csv.gz'. It is made to fill the memory; "
+        "take another copy."
+    )
+
+
+def test_toml_is_for_files_of_moderate_size():
+    content = b"[[area]]\nname = 'a'\nsize = 1\n" * (1 << 20)
+    assert limited("large.toml", content, 50) == (
+        f"found {len(content)} bytes; TOML is for files of up to 16777216. Keep so large a graph in a .parquet "
+        "file."
+    )
+    graph = gr.AreaGraph()
+    graph.add_area("V1", 10**6, positions=np.random.default_rng(0).random((10**6, 1)))
+    assert re.fullmatch(
+        r"`io.write\(..., 'large.toml'\)` needs \d+ bytes; TOML is for files of up to 16777216. Write a "
+        r"\.parquet file\.",
+        error_of(lambda: gr.io.write(graph, "large.toml")),
+    )
+    assert Path("large.toml").read_bytes() == content
 
 
 def test_text_that_is_none():
@@ -217,9 +292,8 @@ def npy(array):
 
 
 DAMAGED_NPY = (
-    "cannot read this file: it is truncated, damaged or no .npy file of plain numbers. Take another copy, "
-    "or save it "
-    "anew with numpy.save(path, matrix)."
+    "cannot read this file: it is truncated, damaged or no .npy file of plain numbers. Take another copy. Or "
+    "save it anew with numpy.save(path, matrix)."
 )
 
 
@@ -270,6 +344,8 @@ def test_a_billion_numbers_in_the_header_of_a_small_array():
          "cannot read this file: its header promises 3600000000 entries, and 2 bytes follow. Take another copy."),
         ("%%MatrixMarket matrix coordinate real general\n2 2 -1\n", "cannot read this file: its line of sizes is none. "
          "Take another copy."),
+        ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 5E\0\0 1\n", "cannot read this file: it holds a zero "
+         "byte, so it is no text. Take another copy."),
         ("hello\n", "cannot read this file: it is no MatrixMarket file. Take another copy."),
         ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 nan\n",
          "needs finite numbers in the matrix; row 0, column 0 (from 0) has nan. Put 0 where there is no synapse."),
@@ -281,6 +357,13 @@ def test_a_matrix_market_file_that_cannot_be(text, message):
     assert refused("m.mtx", text) == message
 
 
+@pytest.mark.parametrize("end", ["", " ", "\n", " and more", "\r", "\x0e"])
+def test_a_last_line_of_matrix_market_may_have_no_end(end):
+    text = f"%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 3\n2 1 5{end}"
+    Path("m.mtx").write_bytes(text.encode())
+    assert gr.io.read("m.mtx").hidden.weight.tolist() == [3.0, 5.0]
+
+
 @pytest.mark.parametrize("place", ["3 1 1", "0 1 1", "-1 1 1", "1 1", "1 1 x"])
 def test_an_entry_of_matrix_market_that_cannot_be(place):
     text = f"%%MatrixMarket matrix coordinate real general\n2 2 1\n{place}\n"
@@ -290,9 +373,8 @@ def test_an_entry_of_matrix_market_that_cannot_be(place):
 
 
 DAMAGED_MAT = (
-    "cannot read this file: it is truncated, damaged or no .mat file of version 5 to 7. Take another copy, "
-    "or save it "
-    "anew in MATLAB with save(name, 'W', '-v7')."
+    "cannot read this file: it is truncated, damaged or no .mat file of version 5 to 7. Take another copy. Or "
+    "save it anew in MATLAB with save(name, 'W', '-v7')."
 )
 
 
@@ -385,7 +467,8 @@ def test_document_types(ending, attack):
 
 @pytest.mark.parametrize("ending", [".graphml", ".gexf"])
 def test_elements_within_elements(ending):
-    assert limited(f"deep{ending}", b"<a>" * 10**6, 50) == (
+    end = f"</{ending[1:]}>".encode()
+    assert limited(f"deep{ending}", b"<a>" * 10**6 + end, 50) == (
         "cannot read this file: its elements nest deeper than 50. A graph needs eight; take another copy."
     )
 
@@ -410,9 +493,8 @@ GRAPHML = '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"
         ),
         (
             '<node id="a"/><edge source="a" target="a"><data key="w">heavy</data></edge>',
-            "needs numbers in the column 'weight'; edge 1 has 'heavy'. Correct the cell, or choose other "
-            "columns with "
-            "`columns`.",
+            "needs numbers in the column 'weight'; edge 1 has 'heavy'. Write it with a decimal point, or leave "
+            "the cell empty where none is known, or read without the column by columns={'weight': None}.",
         ),
         (
             '<node id="a"/><edge directed="false" source="a" target="a"/>',
@@ -515,13 +597,19 @@ def test_parquet_that_cannot_be():
         return refused("net.parquet", Path("made.parquet").read_bytes())
 
     assert message(pre=["a"], post=[None]) == (
-        "needs a name in every row of the column 'post'; edge 1 has none."
+        "needs a name in every row of the column 'post' of 'net.parquet'; edge 1 has none. Fill the cell, or "
+        "take the row out."
+    )
+    assert message(pre=["a"], post=[""]) == (
+        "needs a name in every row of the column 'post' of 'net.parquet'; one is empty. Fill the cell, or take "
+        "the row out."
     )
     assert message(pre=[1.5], post=[2.0]) == (
         "needs names or whole numbers in the column 'pre'; it holds '1.5', a float. Write the column as text."
     )
     assert message(pre=["a"], post=["b"], weight=["heavy"]) == (
-        "needs numbers in the column 'weight'; it holds string. Choose other columns with `columns`."
+        "needs numbers in the column 'weight'; it holds string. Choose another, or leave it out, with "
+        "`columns`."
     )
     assert message(pre=["a"], post=["b"], weight=[float("nan")]) == (
         "needs numbers in the column 'weight'; some edges have NaN. Leave the cell empty, which is null, "
@@ -575,10 +663,26 @@ def test_a_record_that_contradicts_the_file(key, value):
 # Choices that do not fit, and networks that do not fit a format.
 
 
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+def test_a_large_graph_that_was_cut_is_refused_at_its_end(ending):
+    gr.io.write(WEIGHTED, f"net{ending}")
+    whole = Path(f"net{ending}").read_bytes()
+    space = b" " * (3 << 20)
+    long = whole.replace(b"<graph ", space + b"<graph ").replace(b"</graph>", space + b"</graph>")
+    Path(f"long{ending}").write_bytes(long)
+    assert gr.io.read(f"long{ending}") == WEIGHTED
+    assert refused(f"net{ending}", long[:-200]) == (
+        f"cannot read this file as XML: its end does not close the element {ending[1:]!r}. It is truncated or "
+        "damaged; take another copy."
+    )
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"matrix": "W"}, "takes only nodes, columns, duplicates, unknown, orientation for a .csv file; it got `matrix`."),
+        ({"matrix": "W"}, "takes only `nodes`, `columns`, `duplicates`, `unknown`, `orientation` for a .csv file; it got `matrix`."),
+        ({"orientation": "pre_post"}, "found a list of edges, whose columns say which end is which. Leave `orientation` "
+         "out; where the columns are the other way round, say so with columns={'pre': ..., 'post': ...}."),
         ({"duplicates": "mean"}, "needs `duplicates` to be one of sum, error; it got 'mean'."),
         ({"columns": {"per": "x"}}, "found no column named 'per'. Did you mean 'pre'?"),
         ({"columns": {"pre": "x"}}, "found no column named 'x'. There is 'pre', 'post'."),

@@ -162,7 +162,7 @@ def test_a_link_stays_a_link(tmp_path):
 def damaged(path):
     return (
         f"`io.read({str(path)!r})` cannot read this file: it is truncated, damaged or no .npz file of plain "
-        "arrays. Take another copy, or write it anew with io.write(net, path)."
+        "arrays. Take another copy. Or write it anew with io.write(net, path)."
     )
 
 

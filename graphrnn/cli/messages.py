@@ -13,7 +13,8 @@ __all__ = ["about", "plain"]
 _CALL = re.compile(r"^`([^`]*)`,? ")
 _PYTHON = re.compile(r"`[^`]*\(|\b[\w.]+\(")
 _NAME = re.compile(r"`(\w+)`")
-_OWN = {"preact_noise": "noise"}  # options that have another name in the library
+_OWN = {"preact_noise": "noise", "columns": "column"}  # options that have another name in the library
+_CHOICE = re.compile(r"\b(\w+)='([^']*)'")
 _COLUMNS = re.compile(r"columns=\{([^}]*)\}")
 _SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z`])")
 
@@ -35,12 +36,17 @@ def plain(message: str, options: Collection[str] = ()) -> str:
         name = _OWN.get(match[1], match[1])
         return f"--{name.replace('_', '-')}" if name in options else match[0]
 
-    return _COLUMNS.sub(_as_options, _NAME.sub(option, " ".join(kept)))
+    def choice(match: re.Match[str]) -> str:
+        return f"--{match[1]} {match[2]}" if match[1] in options else match[0]
+
+    said = _COLUMNS.sub(_as_options, " ".join(kept))
+    return _CHOICE.sub(choice, _NAME.sub(option, said))
 
 
 def _as_options(columns: re.Match[str]) -> str:
-    """What stands for columns={...} on the command line."""
-    return " ".join(f"--column {name}=NAME" for name in re.findall(r"'(\w+)'", columns[1]))
+    """What stands for columns={...} on the command line; a column of None is left out by an empty name."""
+    given = re.findall(r"'(\w+)': (None|\.\.\.)", columns[1])
+    return " ".join(f"--column {name}={'' if value == 'None' else 'NAME'}" for name, value in given)
 
 
 @contextmanager

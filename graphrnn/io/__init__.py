@@ -12,6 +12,7 @@ from graphrnn import _checks
 from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
 from graphrnn.io._choices import Choices
+from graphrnn.io._gzip import ending
 from graphrnn.io._listing import beside
 from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS
 from graphrnn.io.pyg import from_pyg, to_pyg
@@ -28,6 +29,8 @@ _FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     ".toml": ("toml", ()),
     ".csv": ("delimited", (*_TABLE, "orientation")),
     ".tsv": ("delimited", (*_TABLE, "orientation")),
+    ".csv.gz": ("delimited", (*_TABLE, "orientation")),
+    ".tsv.gz": ("delimited", (*_TABLE, "orientation")),
     ".parquet": ("parquet", _TABLE),
     ".graphml": ("graphml", _GRAPH),
     ".gexf": ("gexf", _GRAPH),
@@ -89,10 +92,8 @@ def read(
     module, known = _format(call, path)
     for name in given:
         if name not in known:
-            words = f"only {', '.join(known)}" if known else "nothing but the path"
-            raise TypeError(
-                f"`{call}` takes {words} for a {Path(path).suffix.lower()} file; it got `{name}`."
-            )
+            words = f"only {', '.join(f'`{one}`' for one in known)}" if known else "nothing but the path"
+            raise TypeError(f"`{call}` takes {words} for a {ending(Path(path))} file; it got `{name}`.")
     choices = Choices(
         None if nodes is None else Path(nodes),
         _columns(call, columns),
@@ -177,7 +178,7 @@ def write(thing: Connectome | AreaGraph, path: str | os.PathLike[str]) -> None:
 def _format(call: str, path: Any) -> tuple[Any, tuple[str, ...]]:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"`{call}` needs the path of a file; it got {type(path).__name__}.")
-    extension = Path(path).suffix.lower()
+    extension = ending(Path(path))
     if extension not in _FORMATS:
         raise ValueError(
             f"`{call}` needs a file name that ends in one of {', '.join(_FORMATS)}; it ends in "

@@ -38,9 +38,10 @@ def network_of_text(call: str, table: TextTable, choices: Choices) -> Connectome
     parts = []
     mask = True
     for start, chunk in table.rows():
-        for number, (name, *cells) in enumerate(chunk, start):
+        for number, (name, *cells) in enumerate(chunk, start + 1):
             rows.append(name)
-            parts.append(numbers(call, f"row {number + 1}, column", name, cells))
+            place = f"row {number} ({name!r}) of {table.path.name!r}"
+            parts.append(numbers(call, "cell", place, cells, way_out="put 0 where there is no synapse"))
             mask = mask and set(cells) <= {"0", "1"}
             if len(rows) > len(names):
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
 from graphrnn.io._areas import AREAS, graph_of, graph_tables
 from graphrnn.io._choices import Choices
+from graphrnn.io._gzip import ending
 from graphrnn.io._network import network_of, network_tables
 from graphrnn.io._parquet_table import ParquetTable
 from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS, Codes, Column, Tables, Words, chosen_columns
@@ -21,6 +23,7 @@ from graphrnn.io._text_table import TextTable
 
 __all__ = ["beside", "is_of_areas", "meant", "read_edges", "read_nodes", "tables_of", "write_both"]
 
+_LOST_DIGITS = re.compile(r"\d(\.\d+)?[eE]\+\d\d")  # 7.20575940610453e+17
 _OF_AREA_GRAPHS = ("size", "excitatory", "positions", "rule", "self_connections", "attributes")
 Table = TextTable | ParquetTable
 WriteTable = Callable[[str, BinaryIO, Mapping[str, Column], Path, Mapping[str, Any]], None]
@@ -51,7 +54,8 @@ def write_both(call: str, thing: Connectome | AreaGraph, path: Path, write_table
 
 def beside(path: Path) -> Path:
     """Where the nodes of a table of edges lie: `net.nodes.csv` for `net.csv`."""
-    return path.with_name(f"{path.stem}.nodes{path.suffix}")
+    last = path.name[len(path.name) - len(ending(path)) :]
+    return path.with_name(f"{path.name.removesuffix(last)}.nodes{last}")
 
 
 def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
@@ -77,6 +81,8 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
         _need(call, "edges", table.header, columns, ("pre", "post"))
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about
+    if count is None:
+        _check_spelled_once(call, path, names)
     if count is None and names and all(name.isdecimal() for name in names):
         codes, names = _ascending(codes, names)
     tables = Tables(list(names), nodes, codes["pre"], codes["post"], edges, count, about)
@@ -130,9 +136,24 @@ def _need(
         say = ", ".join(f"{name!r}: ..." for name in missing)
         raise ValueError(
             f"`{call}` needs a column for {' and '.join(missing)} in its table of {what}; it has {shown}. "
-            "Say which "
-            f"with columns={{{say}}}."
+            f"Say which with columns={{{say}}}, or put a row of names at the top where there is none."
         )
+
+
+def _check_spelled_once(call: str, path: Path, names: Codes) -> None:
+    """Refuse neurons that would fall apart: 5.0 beside 5, "a " beside "a", or ids that lost their digits."""
+    for name in names:
+        if _LOST_DIGITS.fullmatch(name):
+            raise ValueError(
+                f"`{call}` found the id {name!r} in {path.name!r}, which a program has "
+                "rounded, so that neurons cannot be told apart. Save the ids as text or as whole numbers."
+            )
+        other = name.strip().removesuffix(".0")
+        if other != name and other in names:
+            raise ValueError(
+                f"`{call}` found {other!r} and {name!r} in {path.name!r}, which look like one neuron. "
+                "Write it in one way, or list both in a table of nodes."
+            )
 
 
 def _ascending(
@@ -152,5 +173,5 @@ def _check_once(call: str, codes: NDArray[np.int32], names: Sequence[str]) -> No
         repeated = int(np.argmax(np.bincount(codes) > 1))
         raise ValueError(
             f"`{call}` needs each node once; {names[repeated]!r} is listed more often "
-            f"({len(codes) - len(names)} repeated in all)."
+            f"({len(codes) - len(names)} repeated in all). Take the repeated rows out of the table of nodes."
         )

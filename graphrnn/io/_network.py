@@ -189,6 +189,7 @@ def _network(call: str, tables: Tables, choices: tuple[str, str]) -> Connectome:
     parts, kinds, report = _matrices(call, tables, count, roles, nodes, place, choices)
     neurons = order[1]
     columns = {name: _node_numbers(call, tables, name, neurons) for name in ("sign", "tau", *_AXES)}
+    names = _names(call, [tables.names[i] for i in neurons.tolist()])
     ends: dict[str, Any] = {f"{role}s": nodes[role] for role in _ROLES}
     beside: dict[str, Any] = {"seed": None, "report": report, **fields_of(tables.about)}
     sign, tau = columns["sign"], columns["tau"]
@@ -198,9 +199,9 @@ def _network(call: str, tables: Tables, choices: tuple[str, str]) -> Connectome:
         input=parts["input"],
         hidden=parts["hidden"],
         readout=parts["readout"],
-        sign=np.zeros(len(neurons), np.int8) if sign is None else _signs(call, sign),
+        sign=np.zeros(len(neurons), np.int8) if sign is None else _signs(call, sign, names),
         tau=np.full(len(neurons), np.nan) if tau is None else tau,
-        names=_names(call, [tables.names[i] for i in neurons.tolist()]),
+        names=names,
         positions=_positions(tables.about, [columns[axis] for axis in _AXES], len(neurons)),
         **beside,
     )
@@ -311,12 +312,14 @@ def _node_numbers(
     return column[rows].astype(np.float64)
 
 
-def _signs(call: str, sign: NDArray[np.float64]) -> NDArray[np.int8]:
+def _signs(call: str, sign: NDArray[np.float64], names: NDArray[np.str_]) -> NDArray[np.int8]:
     sign = np.nan_to_num(sign, nan=0.0)
-    if not np.isin(sign, (-1, 0, 1)).all():
+    wrong = ~np.isin(sign, (-1, 0, 1))
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise ValueError(
             f"`{call}` needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column 'sign' of the "
-            "nodes."
+            f"nodes; {str(names[row])!r} has {sign[row]:g}. Correct the cell."
         )
     return sign.astype(np.int8)
 

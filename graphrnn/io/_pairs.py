@@ -28,6 +28,8 @@ def merged_synapses(
     key = pairs[0] * columns + pairs[1]
     which, about = origin
     values = {name: _numbers_of(call, name, edges.get(name)) for name in ("weight", "delay")}
+    if not about:
+        _check_delays(call, values["delay"])
     words = edges.get("type")
     code = words.codes if isinstance(words, Words) else None
     types: tuple[str, ...] = tuple(words.words) if isinstance(words, Words) else ()
@@ -106,9 +108,22 @@ def _numbers_of(call: str, name: str, column: Column | None) -> NDArray[Any] | N
     if column.dtype.kind == "f" and np.isinf(column).any():
         row = int(np.argmax(np.isinf(column)))
         raise ValueError(
-            f"`{call}` needs finite numbers in the column {name!r}; edge {row + 1} has {column[row]}."
+            f"`{call}` needs finite numbers in the column {name!r}; edge {row + 1} has {column[row]}. Leave "
+            "the cell empty where none is known."
         )
     return column
+
+
+def _check_delays(call: str, delay: NDArray[Any] | None) -> None:
+    """Every edge of a file of others has a delay of 0 ms or more, or none has one."""
+    if delay is None or np.isnan(delay).all() or (delay >= 0).all():
+        return
+    row = int(np.argmin(delay >= 0))
+    has = "none" if np.isnan(delay[row]) else f"{delay[row]:g}"
+    raise ValueError(
+        f"`{call}` needs a delay of 0 ms or more for every edge, or for none; edge {row + 1} has "
+        f"{has}. Correct the cell, or leave the column out with columns={{'delay': None}}."
+    )
 
 
 def _typed(
@@ -137,8 +152,6 @@ def _typed(
         return Synapses(shape, *index, weight, delay, table[code] if len(types) else code, tuple(known))
     weight = None if weight is None or np.isnan(weight).all() else weight.astype(np.float64)
     delay = None if delay is None or np.isnan(delay).all() else delay.astype(np.float64)
-    if delay is not None and not (delay >= 0).all():
-        raise ValueError("an edge has no delay, or one below 0, while others have one")
     if code is None or (code < 0).all():
         return Synapses(shape, *index, weight, delay)
     if (code < 0).any():

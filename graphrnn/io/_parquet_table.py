@@ -133,7 +133,8 @@ class ParquetTable:
         if column.null_count and needed:
             row = start + column.is_null().to_pylist().index(True) + 1
             raise ValueError(
-                f"`{self.call}` needs a name in every row of the column {title!r}; {what} {row} has none."
+                f"`{self.call}` needs a name in every row of the column {title!r} of {self.path.name!r}; "
+                f"{what} {row} has none. Fill the cell, or take the row out."
             )
         if not self._pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
@@ -148,7 +149,8 @@ class ParquetTable:
         table[there] = [-1 if words[i] == "" and not needed else index[words[i]] for i in there]
         if needed and seen[:-1].any() and "" in index:
             raise ValueError(
-                f"`{self.call}` needs a name in every row of the column {title!r}; one is empty."
+                f"`{self.call}` needs a name in every row of the column {title!r} of {self.path.name!r}; one "
+                "is empty. Fill the cell, or take the row out."
             )
         return table[used]
 
@@ -179,8 +181,7 @@ class ParquetTable:
             held = column.type.value_type if kinds.is_dictionary(column.type) else column.type
             raise ValueError(
                 f"`{self.call}` needs numbers in the column {title!r}; it holds {held}. Choose "
-                "other columns "
-                "with `columns`."
+                "another, or leave it out, with `columns`."
             )
         values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
         if values.dtype.kind == "O":  # truth values with gaps

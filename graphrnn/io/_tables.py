@@ -20,6 +20,7 @@ __all__ = [
     "Tables",
     "Words",
     "chosen_columns",
+    "leaving_out",
     "numbers",
 ]
 
@@ -160,7 +161,10 @@ def chosen_columns(
     """
     repeated = [name for i, name in enumerate(header) if name in header[:i]]
     if repeated:
-        raise ValueError(f"`{call}` needs columns of different names; two are {repeated[0]!r}. Rename one.")
+        raise ValueError(
+            f"`{call}` needs columns of different names; two are {repeated[0]!r}. Rename one, or put a "
+            "row of names at the top where there is none."
+        )
     found: dict[str, int] = {}
     for column in known:
         if column in given:
@@ -182,40 +186,42 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def numbers(call: str, what: str, column: str, texts: Sequence[str], start: int = 0) -> NDArray[np.float64]:
+def numbers(
+    call: str, what: str, place: str, texts: Sequence[str], start: int = 0, way_out: str = ""
+) -> NDArray[np.float64]:
     """Numbers from texts; an empty one is NaN, and a written NaN is refused.
 
     Args:
         call: the user's call, for messages.
         what: "edge" or "node".
-        column: the column's name.
+        place: where the texts stand, such as "the column 'weight' of 'net.csv'".
         texts: the texts.
         start: how many rows of the file came before.
+        way_out: the end of the message.
     """
     try:
         values = np.fromiter(map(float, texts), np.float64, len(texts))
     except ValueError:
-        values = _slowly(call, what, column, texts, start)
-    if np.isnan(values).any():
-        for row in np.flatnonzero(np.isnan(values)).tolist():
-            if texts[row].strip():
-                raise ValueError(
-                    f"`{call}` needs numbers in the column {column!r}; {what} {start + row + 1} has "
-                    f"{texts[row]!r}. Leave the cell empty where none is known."
-                )
-    return values
-
-
-def _slowly(call: str, what: str, column: str, texts: Sequence[str], start: int) -> NDArray[np.float64]:
-    values = np.full(len(texts), np.nan)
-    for row, text in enumerate(texts):
-        if not text.strip():
-            continue
-        try:
-            values[row] = float(text)
-        except ValueError as error:
+        values = np.fromiter(map(_number, texts), np.float64, len(texts))
+    for row in np.flatnonzero(np.isnan(values)).tolist():
+        if texts[row].strip():
             raise ValueError(
-                f"`{call}` needs numbers in the column {column!r}; {what} {start + row + 1} has "
-                f"{text[:40]!r}. Correct the cell, or choose other columns with `columns`."
-            ) from error
+                f"`{call}` needs numbers in {place}; {what} {start + row + 1} has {texts[row][:40]!r}. Write "
+                f"it with a decimal point, or {way_out or 'leave the cell empty where none is known'}."
+            )
     return values
+
+
+def leaving_out(name: str) -> str:
+    """How to read on where a cell of the column `name` is no number, for messages."""
+    return (
+        f"leave the cell empty where none is known, or read without the column by columns={{{name!r}: None}}"
+    )
+
+
+def _number(text: str) -> float:
+    """NaN where the text is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

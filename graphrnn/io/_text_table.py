@@ -12,30 +12,31 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from graphrnn.io._gzip import DAMAGED, ending, packing, unpacking
 from graphrnn.io._progress import progress
-from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, numbers
+from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out, numbers
 
 __all__ = ["TextTable", "write_text"]
 
 _CHUNK = 1 << 17  # rows that are held as text at a time
 _LONGEST = 1 << 24  # characters of one row; more is no table
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
 
 
 def write_text(
     call: str, file: BinaryIO, columns: Mapping[str, Column], path: Path, about: Mapping[str, Any]
 ) -> None:
     """Write columns as text; the extension of `path` says what separates them. `about` has no place there."""
-    separator = _SEPARATORS[path.suffix.lower()]
+    separator = _SEPARATORS[ending(path)]
     count = len(next(iter(columns.values())))
     cells = [_cells(call, column, separator) for column in columns.values()]
     try:
-        file.write((separator.join(columns) + "\n").encode())
-        with progress(f"writing {path.name}", count, " rows") as bar:
+        with packing(path, file) as text, progress(f"writing {path.name}", count, " rows") as bar:
+            text.write((separator.join(columns) + "\n").encode())
             for start in range(0, count, _CHUNK):
                 rows = slice(start, min(start + _CHUNK, count))
                 lines = map(separator.join, zip(*(cell(rows) for cell in cells), strict=True))
-                file.write(("\n".join(lines) + "\n").encode())
+                text.write(("\n".join(lines) + "\n").encode())
                 bar.update(rows.stop - rows.start)
     except UnicodeEncodeError as error:
         raise ValueError(
@@ -82,17 +83,19 @@ class TextTable:
             self._raw = open(self.path, "rb")
         except OSError as error:
             raise ValueError(f"`{self.call}` cannot read this file: {error.strerror or error}.") from error
-        self._text = io.TextIOWrapper(self._raw, "utf-8-sig", newline="")
+        self._text = io.TextIOWrapper(unpacking(self.call, self.path, self._raw), "utf-8-sig", newline="")
         self.size = os.fstat(self._raw.fileno()).st_size
         try:
             separator = self._separator()
-            self._rest = self._reader = csv.reader(self._lines(), delimiter=separator, strict=True)
+            self._rest = self._reader = csv.reader(
+                self._lines(), delimiter=separator, skipinitialspace=True, strict=True
+            )
             self.header = next(self._caught(), [])
         except BaseException:
-            self._text.close()
+            self.__exit__()
             raise
         if not self.header:
-            self._text.close()
+            self.__exit__()
             raise ValueError(
                 f"`{self.call}` found an empty file {self.path.name!r}. Its first row names the columns."
             )
@@ -100,14 +103,17 @@ class TextTable:
 
     def __exit__(self, *_: object) -> None:
         self._text.close()
+        self._raw.close()  # gzip leaves it open
 
     def _separator(self) -> str:
         """That of the extension, or for a .csv file, as some countries write it, a semicolon or a tab."""
-        separator = _SEPARATORS.get(self.path.suffix.lower(), ",")
+        separator = _SEPARATORS.get(ending(self.path), ",")
         try:
             first = self._text.readline(_LONGEST)
         except UnicodeDecodeError as error:
             raise self._not_text() from error
+        except DAMAGED as error:
+            raise self._damaged() from error
         self._text.seek(0)
         if separator not in first:
             return next((other for other in (";", "\t") if other in first), separator)
@@ -116,6 +122,12 @@ class TextTable:
     def _not_text(self) -> ValueError:
         return ValueError(
             f"`{self.call}` cannot read {self.path.name!r}: it is not UTF-8 text. Save it as CSV in UTF-8."
+        )
+
+    def _damaged(self) -> ValueError:
+        return ValueError(
+            f"`{self.call}` cannot unpack {self.path.name!r}: it is truncated, damaged or no file of gzip. "
+            "Take another copy."
         )
 
     def _lines(self) -> Iterator[str]:
@@ -134,6 +146,8 @@ class TextTable:
             yield from filter(None, self._rest)
         except UnicodeDecodeError as error:
             raise self._not_text() from error
+        except DAMAGED as error:
+            raise self._damaged() from error
         except csv.Error as error:
             raise ValueError(
                 f"`{self.call}` cannot read line {self._reader.line_num} of {self.path.name!r}: {error}. "
@@ -177,13 +191,21 @@ class TextTable:
             for name, place in columns.items():
                 texts = cells[place]
                 if name not in index:
-                    parts[name].append(numbers(self.call, what, self.header[place], texts, start))
+                    part = numbers(
+                        self.call,
+                        what,
+                        f"the column {self.header[place]!r} of {self.path.name!r}",
+                        texts,
+                        start,
+                        leaving_out(name),
+                    )
+                    parts[name].append(part)
                     continue
                 if name in names and "" in texts:
                     raise ValueError(
-                        f"`{self.call}` needs a name in every row of the column {self.header[place]!r}; "
-                        f"{what} "
-                        f"{start + texts.index('') + 1} has none."
+                        f"`{self.call}` needs a name in every row of the column {self.header[place]!r} of "
+                        f"{self.path.name!r}; {what} {start + texts.index('') + 1} has none. Fill the cell, "
+                        "or take the row out."
                     )
                 parts[name].append(np.fromiter(map(index[name].__getitem__, texts), np.int32, len(texts)))
         joined = {name: np.concatenate(part or [np.zeros(0, np.int32)]) for name, part in parts.items()}

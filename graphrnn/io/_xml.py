@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,11 +28,13 @@ from graphrnn.io._tables import (
     Tables,
     Words,
     chosen_columns,
+    leaving_out,
     numbers,
 )
 
 __all__ = ["Elements", "RefusedError", "cells_of", "escaped", "parse", "thing_of"]
 
+_LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 20
 _DEEPEST = 50  # elements within each other; a graph needs eight
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -86,6 +89,7 @@ def parse(call: str, path: Path, handler: _Handler) -> None:
     """Send the elements of a file through a handler."""
     parser = ElementTree.XMLParser(target=_Target(handler))
     try:
+        _check_end(call, path)
         with open(path, "rb") as file, progress(f"reading {path.name}", path.stat().st_size, "B") as bar:
             while block := file.read(_BLOCK):
                 parser.feed(block)
@@ -101,6 +105,21 @@ def parse(call: str, path: Path, handler: _Handler) -> None:
         raise ValueError(
             f"`{call}` cannot read this file as XML: {error}. It is truncated or damaged; take another copy."
         ) from error
+
+
+def _check_end(call: str, path: Path) -> None:
+    """A large file that was cut is refused before all of it is read."""
+    root = path.suffix[1:].lower()
+    with open(path, "rb") as file:
+        if file.seek(0, os.SEEK_END) < _LARGE:
+            return
+        file.seek(-_BLOCK, os.SEEK_END)
+        end = file.read().replace(b"\0", b"")  # of UTF-16
+    if root.encode() not in end:
+        raise ValueError(
+            f"`{call}` cannot read this file as XML: its end does not close the element {root!r}. It is "
+            "truncated or damaged; take another copy."
+        )
 
 
 def escaped(call: str, text: str) -> str:
@@ -205,6 +224,7 @@ def _column(
         codes = np.full(count, -1 if default is None else index[default], np.int32)
         codes[rows] = np.fromiter(map(index.__getitem__, cells[1]), np.int32, len(cells[1]))
         return Words(codes, list(index))
-    values = np.full(count, np.nan if default is None else numbers(call, what, title, [default])[0])
-    values[rows] = numbers(call, what, title, cells[1])
+    place = f"the column {title!r}"
+    values = np.full(count, np.nan if default is None else numbers(call, what, place, [default])[0])
+    values[rows] = numbers(call, what, place, cells[1], way_out=leaving_out(name))
     return values

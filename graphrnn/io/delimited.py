@@ -28,4 +28,9 @@ def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
     with TextTable(call, path) as table:
         if is_labelled(table.header):
             return network_of_text(call, table, choices)
+    if choices.orientation is not None:
+        raise TypeError(
+            f"`{call}` found a list of edges, whose columns say which end is which. Leave `orientation` out; "
+            "where the columns are the other way round, say so with columns={'pre': ..., 'post': ...}."
+        )
     return read_edges(call, path, choices)

@@ -51,7 +51,7 @@ def _damaged(call: str, error: Exception) -> ValueError:
         return ValueError(str(error))
     return ValueError(
         f"`{call}` cannot read this file: it is truncated, damaged or no .mat file of version 5 to 7. Take "
-        "another copy, or save it anew in MATLAB with save(name, 'W', '-v7')."
+        "another copy. Or save it anew in MATLAB with save(name, 'W', '-v7')."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from graphrnn.io._matrix import network_of_matrix, only_network, sparse_matrix
 __all__ = ["read", "write"]
 
 _LONGEST = 1 << 16  # characters of a line of the header
+_PIECE = 1 << 20  # bytes
 
 
 def write(call: str, net: Any, path: Path) -> None:
@@ -37,7 +40,7 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
 
     try:
         pattern = _check_header(call, path)
-        matrix = mmread(path, spmatrix=False)
+        matrix = mmread(_with_last_line_ended(path), spmatrix=False)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except _DamagedError as error:
@@ -74,4 +77,23 @@ def _check_header(call: str, path: Path) -> bool:
     entries = sizes[2] if sparse else sizes[0] * sizes[1] // (2 if symmetric else 1)
     if entries * (4 if sparse else 2) > left + 4:  # "1 1\n" is the shortest entry
         raise _DamagedError(f"its header promises {entries} entries, and {left} bytes follow")
+    _check_text(path)
     return words[3] == "pattern"
+
+
+def _with_last_line_ended(path: Path) -> Path | io.BytesIO:
+    """The file; scipy's reader runs out of one whose last line goes on and has no end."""
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read() == b"\n":
+            return path
+        file.seek(0)
+        return io.BytesIO(file.read() + b"\n")
+
+
+def _check_text(path: Path) -> None:
+    """No zero byte, at which scipy's reader runs out of the file and ends the process."""
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            if b"\0" in piece:
+                raise _DamagedError("it holds a zero byte, so it is no text")

@@ -33,7 +33,7 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
     except Exception as error:  # whatever broken bytes make numpy raise
         raise ValueError(
             f"`{call}` cannot read this file: it is truncated, damaged or no .npy file of plain numbers. "
-            "Take "
-            "another copy, or save it anew with numpy.save(path, matrix)."
+            "Take another copy. Or "
+            "save it anew with numpy.save(path, matrix)."
         ) from error
     return network_of_matrix(call, matrix, choices)

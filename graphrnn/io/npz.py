@@ -95,7 +95,7 @@ def _read_arrays(call: str, path: Path) -> dict[str, NDArray[Any]]:
             raise
         raise ValueError(
             f"`{call}` cannot read this file: it is truncated, damaged or no .npz file of plain arrays. "
-            "Take another copy, or write it anew with io.write(net, path)."
+            "Take another copy. Or write it anew with io.write(net, path)."
         ) from error
 
 

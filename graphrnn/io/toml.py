@@ -26,6 +26,9 @@ _OF_EDGE = ("rule", "kind", "delay", "self_connections")
 Table = dict[str, Any]
 
 
+_LONGEST = 1 << 24  # bytes; a text of as many takes seconds to parse
+
+
 def read(call: str, path: Path, choices: Choices) -> AreaGraph:
     """Read an area graph."""
     return graph_of_document(call, load(call, path))
@@ -39,6 +42,11 @@ def load(call: str, path: Path) -> Table:
         import tomli as tomllib
 
     try:
+        if (size := path.stat().st_size) > _LONGEST:
+            raise ValueError(
+                f"`{call}` found {size} bytes; TOML is for files of up to {_LONGEST}. Keep so large a graph "
+                "in a .parquet file."
+            )
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows editors write a mark first
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
@@ -174,9 +182,13 @@ def write(call: str, graph: Any, path: Path) -> None:
         raise TypeError(f"`{call}` writes an AreaGraph; it got {type(graph).__name__}. {_hint(graph)}")
     document = document_of(call, graph)
     graph_of_document(call, document)  # what is written can be read
-    text = toml_text(document)
+    text = toml_text(document).encode()
+    if len(text) > _LONGEST:
+        raise ValueError(
+            f"`{call}` needs {len(text)} bytes; TOML is for files of up to {_LONGEST}. Write a .parquet file."
+        )
     with replacing(call, path) as file:
-        file.write(text.encode())
+        file.write(text)
 
 
 def _hint(thing: Any) -> str:
