@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from test_plots import (
     KIND_COLORS,
@@ -25,6 +26,7 @@ from test_plots import (
 
 import graphrnn as gr
 from graphrnn.plots import crossings, names, ridges, spectra
+from graphrnn.plots.routes import curve
 
 
 def with_weights(net, seed=0):
@@ -222,6 +224,51 @@ def test_a_free_layout_of_a_grid_has_no_crossing_and_is_the_same_each_time():
     assert crossings.count_crossings(ends[:, 0], ends[:, 1]) == 0
 
 
+def test_a_free_layout_of_four_areas_each_joined_to_each_has_no_crossing():
+    arcs = [*itertools.combinations("abcd", 2), ("in", "a"), ("d", "out")]
+    place = crossings.free_places([*"abcd", "in", "out"], arcs, 0.16)
+    ends = np.array([[place[a], place[b]] for a, b in arcs])
+    assert crossings.count_crossings(ends[:, 0], ends[:, 1]) == 0
+
+
+def fork():
+    """Two areas side by side, each with a loop and with arcs from below and above."""
+    graph = gr.AreaGraph()
+    for name, level in (("V1", 0), ("V2", 1), ("MT", 1), ("PFC", 2)):
+        graph.add_area(name, 20, level=level)
+        graph.project(name, name, 0.3)
+    for pre, post in (("V1", "V2"), ("V1", "MT"), ("V2", "PFC"), ("MT", "PFC"), ("PFC", "V2")):
+        graph.project(pre, post, 0.3)
+    return graph
+
+
+@pytest.mark.parametrize("layout", ["levels", "free"])
+def test_loops_are_clear_of_other_arcs(layout):
+    curves = {
+        name: curve(arc.get_path().vertices)
+        for name, arc in arcs_of(gr.plots.area_graph(fork(), layout=layout)).items()
+    }
+    loops = [name for name in curves if len(set(name.split(" → "))) == 1]
+    assert len(loops) == 4
+    for one, other in itertools.product(loops, set(curves) - set(loops)):
+        apart = curves[one][:, None] - curves[other]
+        assert np.hypot(apart[..., 0], apart[..., 1]).min() > 2.0, (one, other)
+
+
+def test_a_free_layout_of_long_names_is_at_most_a_page_wide():
+    names = [f"area of an unusually long name {i}" for i in range(9)]
+    graph = gr.AreaGraph()
+    for name in names:
+        graph.add_area(name, 5)
+    for pre, post in itertools.pairwise(names):
+        graph.project(pre, post)
+    for number in (4, 9):
+        figure = gr.plots.area_graph(graph.subgraph(names[:number]), layout="free")
+        assert figure.get_size_inches()[0] * 25.4 < 181
+        assert_texts_stand_free(figure)
+    assert {"9", f"{names[8]}  (5)"} <= {text.get_text() for text in texts_of(figure)}
+
+
 def test_boxes_of_a_free_layout_stand_apart_and_arcs_end_at_them():
     figure = gr.plots.area_graph(small(), layout="free")
     found = {
@@ -379,6 +426,18 @@ def test_weights_stand_by_kind_and_sign():
         assert any(word.startswith(f"n {chosen.sum():,}, mean ") for word in words)
 
 
+def test_outermost_bars_that_hold_weights_beyond_the_axis_say_so():
+    net = with_weights(small().compile(seed=0))
+    weight = np.full(net.hidden.size, 0.5)
+    weight[1::2] = -1.0
+    even = net.with_weights(hidden=weight, input=np.ones(net.input.size), readout=np.ones(net.readout.size))
+    note = {"outermost bars: weights beyond too"}
+    assert note & {text.get_text() for text in texts_of(gr.plots.weight_histograms(net))}
+    assert not note & {text.get_text() for text in texts_of(gr.plots.weight_histograms(even))}
+    changed = gr.plots.weight_change(even, net)
+    assert "outermost bars: changes beyond too" in {text.get_text() for text in texts_of(changed)}
+
+
 def test_weight_change_is_after_minus_before():
     net = small().compile(seed=0)
     before = net.with_weights(hidden=np.ones(net.hidden.size))
@@ -419,6 +478,17 @@ def test_the_spectrum_is_that_of_numpy_with_the_unit_circle():
     circles = {p.get_gid(): p.get_radius() for p in axes.patches}
     assert circles["unit circle"] == 1
     assert circles["random"] == pytest.approx(np.linalg.norm(net.hidden.matrix.toarray()) / np.sqrt(25))
+
+
+def test_dots_of_small_and_large_areas_are_equally_large():
+    graph = gr.AreaGraph()
+    for name, size in (("small", 20), ("large", 90)):
+        graph.add_area(name, size)
+        graph.project(name, name, 0.5)
+    figure = gr.plots.spectrum(graph.compile(seed=0), per="area")
+    dots = [line for line in figure.findobj(Line2D) if line.get_gid() == "eigenvalues"]
+    assert [len(line.get_xdata()) for line in dots] == [20, 90]
+    assert len({line.get_markersize() for line in dots}) == 1
 
 
 def test_the_spectrum_of_blocks_is_that_of_each_area():

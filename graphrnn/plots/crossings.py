@@ -13,7 +13,8 @@ Points = NDArray[np.float64]
 Pairs = NDArray[np.int64]
 
 _SWEEPS = 8
-_MOVES = 30  # per node
+_MOVES = 100  # per node
+_HEAT = 1.0  # how much worse a move may be at first
 _MANY = 30  # nodes
 _STRESS = 0.4  # what it costs to put nodes further apart or nearer than their distance in the graph
 
@@ -102,8 +103,8 @@ def free_places(
     """A place for each node in the unit square, at which few straight arcs cross or run over a node.
 
     From several starts (multidimensional scaling, a circle, and a drawing without any crossing where there is
-    one) nodes are moved one by one as long as that helps; the best end is taken. The same graph is always
-    placed the same way.
+    one) nodes are moved one by one, in the end only where that helps; the best end is taken. The same graph
+    is always placed the same way.
 
     Args:
         names: the nodes.
@@ -168,7 +169,10 @@ def _in_square(place: Points) -> Points:
 
 
 def _improved(place: Points, edges: Pairs, wanted: Points, near: float) -> Points:
-    """Nodes moved at random by less and less, or next to their neighbours, where that costs less."""
+    """Nodes moved at random by less and less, or next to their neighbours, where that costs less.
+
+    At first also where it costs more (simulated annealing), so that a node can pass one in its way.
+    """
     rng = np.random.default_rng(0)
     place = place.copy()
     n = len(place)
@@ -182,7 +186,8 @@ def _improved(place: Points, edges: Pairs, wanted: Points, near: float) -> Point
         neighbours = edges[own[i]][edges[own[i]] != i]
         middle = place[neighbours].mean(axis=0) if neighbours.size and move % 4 == 0 else before
         place[i] = np.clip(middle + step * rng.standard_normal(2), 0.0, 1.0)
-        if _cost_of(i, place, edges, own[i], wanted, near) > old:
+        worse = _cost_of(i, place, edges, own[i], wanted, near) - old
+        if worse > _HEAT * (1 - move / moves) ** 2 * rng.exponential():
             place[i] = before
     return place
 
