@@ -25,7 +25,7 @@ from test_plots import (
 )
 
 import graphrnn as gr
-from graphrnn.plots import crossings, names, ridges, spectra
+from graphrnn.plots import crossings, names, ridges, spectra, style
 from graphrnn.plots.routes import curve
 
 
@@ -255,6 +255,14 @@ def test_loops_are_clear_of_other_arcs(layout):
         assert np.hypot(apart[..., 0], apart[..., 1]).min() > 2.0, (one, other)
 
 
+def test_nodes_without_arcs_stand_in_a_row_below_the_others():
+    place = crossings.free_places([*"abcde"], [("a", "b"), ("b", "c"), ("d", "d")], 0.1)
+    assert place["d"] == (0.25, 0.0)
+    assert place["e"] == (0.75, 0.0)
+    assert all(place[name][1] >= 0.12 for name in "abc")
+    assert len(set(place.values())) == 5
+
+
 def test_a_free_layout_of_long_names_is_at_most_a_page_wide():
     names = [f"area of an unusually long name {i}" for i in range(9)]
     graph = gr.AreaGraph()
@@ -347,6 +355,15 @@ def test_an_area_matrix_takes_logarithms_on_request_or_where_numbers_span_much()
     assert str(e.value) == (
         "`plots.area_matrix(net, ...)` cannot take the logarithm of 'mean_weight'; some entries are negative."
     )
+
+
+def test_a_weak_weight_is_seen_on_white_and_strong_ones_differ_in_hue():
+    colors = style.signed_colors()
+    weak, negative, positive = (colors(x)[:3] for x in (0.5, 0.0, 1.0))
+    assert max(weak) - min(weak) < 0.01
+    assert max(weak) < 0.7
+    assert negative[2] > 3 * negative[0]
+    assert positive[0] > 3 * positive[2]
 
 
 def test_the_weight_matrix_shows_each_weight_and_borders():

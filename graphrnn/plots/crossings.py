@@ -16,6 +16,7 @@ _SWEEPS = 8
 _MOVES = 100  # per node
 _HEAT = 1.0  # how much worse a move may be at first
 _MANY = 30  # nodes
+_ROW = 0.12  # height of the row of nodes without arcs
 _STRESS = 0.4  # what it costs to put nodes further apart or nearer than their distance in the graph
 
 
@@ -104,13 +105,20 @@ def free_places(
 
     From several starts (multidimensional scaling, a circle, and a drawing without any crossing where there is
     one) nodes are moved one by one, in the end only where that helps; the best end is taken. The same graph
-    is always placed the same way.
+    is always placed the same way. Nodes without arcs stand in a row below the others.
 
     Args:
         names: the nodes.
         arcs: (pre, post) names.
         near: the distance, relative to the side of the square, at which an arc runs over a node.
     """
+    ends = {name for pre, post in arcs if pre != post for name in (pre, post)}
+    alone = [name for name in names if name not in ends]
+    if ends and alone:
+        within = [arc for arc in arcs if arc[0] in ends]
+        joined = free_places([name for name in names if name in ends], within, near)
+        row = {name: ((i + 0.5) / len(alone), 0.0) for i, name in enumerate(alone)}
+        return {name: (x, _ROW + (1 - _ROW) * y) for name, (x, y) in joined.items()} | row
     index = {name: i for i, name in enumerate(names)}
     pairs = sorted({(min(p, q), max(p, q)) for p, q in ((index[a], index[b]) for a, b in arcs) if p != q})
     edges = np.array(pairs, np.int64).reshape(-1, 2)

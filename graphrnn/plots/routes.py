@@ -131,7 +131,7 @@ class _Way:
 
 def _ways(pre: Box, post: Box, longest: int, gap: float, room: float | None) -> Iterable[_Way]:
     if pre == post:
-        yield _Way("top", "top", 0.8 * min(gap, 16.0))
+        yield _Way("top", "top", min(0.55 * gap, 15.0))  # with its head it stays within the gap
         return
     rows = post.row - pre.row
     if rows == 0:

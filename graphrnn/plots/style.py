@@ -12,6 +12,7 @@ from graphrnn.connectome import Connectome, kind_between
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "number_text",
     "panel",
     "plain_axes",
+    "signed_colors",
     "single",
     "swatch",
     "text_width",
@@ -233,3 +235,12 @@ def legend(
             draw(host, left, middle)
             host.text(left + handle + 3, middle, label, size=NAME, color=INK, va="center_baseline")
             left += needed
+
+
+def signed_colors() -> Colormap:
+    """From blue (negative) to red; at 0 a grey so dark that a weak synapse, one pixel on white, is seen."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(
+        "signed", ["#1F3FA8", "#5A7BD0", "#A6A6A6", "#D8604A", "#A50021"]
+    )
