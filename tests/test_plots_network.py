@@ -118,6 +118,29 @@ def test_pictures_of_next_to_nothing_draw(make):
             assert_texts_stand_free(draw(net), slack=1.5)
 
 
+def nothing():
+    none = gr.Synapses((0, 0), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    return gr.Connectome((), (), (), (), none, none, none, np.zeros(0), np.zeros(0))
+
+
+@pytest.mark.parametrize("name", ["masks", "degrees", "densities", "hierarchy", "overview", "area_matrix"])
+def test_a_network_without_neurons_is_refused(name):
+    with pytest.raises(ValueError, match="neuron") as e:
+        getattr(gr.plots, name)(nothing())
+    assert str(e.value) == (
+        f"`plots.{name}(net)` needs at least one neuron; this network has none. Add an area to its graph."
+    )
+
+
+def test_a_graph_without_areas_is_refused():
+    with pytest.raises(ValueError, match="area") as e:
+        gr.plots.area_graph(nothing())
+    assert str(e.value) == (
+        "`plots.area_graph(graph, ...)` needs at least one area; this graph has none. "
+        "Add one with graph.add_area(name, size)."
+    )
+
+
 # Colour is not alone.
 
 

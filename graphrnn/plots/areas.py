@@ -89,6 +89,10 @@ def area_graph(
     _checks.one_of(call, "width", width, ("count", "weight"))
     full = _STRONGEST if strongest is None else _checks.count(call, "strongest", strongest, 0)
     nodes, arcs = _read(graph)
+    if not nodes:
+        raise ValueError(
+            f"`{call}` needs at least one area; this graph has none. Add one with graph.add_area(name, size)."
+        )
     if width == "weight":
         arcs = _by_weight(graph, arcs)
     faint = _faint(arcs, full)

@@ -87,6 +87,10 @@ _SPACE = 9.0  # points between entries of a legend
 def check_connectome(call: str, net: Any) -> Connectome:
     """A Connectome, or an error that says how to get one."""
     if isinstance(net, Connectome):
+        if not net.n_neurons:
+            raise ValueError(
+                f"`{call}` needs at least one neuron; this network has none. Add an area to its graph."
+            )
         return net
     hint = (
         "Compile it first: graph.compile(seed=0)."
