@@ -1,5 +1,6 @@
 """Pictures of a network: each draws at any size, and what it shows is what the tables say."""
 
+import io
 import itertools
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
+from PIL import Image
 from test_plots import (
     KIND_COLORS,
     arcs_of,
@@ -276,6 +278,15 @@ def test_loops_are_clear_of_other_arcs(layout):
     for one, other in itertools.product(loops, set(curves) - set(loops)):
         apart = curves[one][:, None] - curves[other]
         assert np.hypot(apart[..., 0], apart[..., 1]).min() > 2.0, (one, other)
+
+
+@pytest.mark.parametrize("layout", ["levels", "free"])
+def test_the_loop_of_a_lone_area_stays_on_the_paper(layout):
+    net = one_area().compile(seed=0)
+    pixels = np.asarray(Image.open(io.BytesIO(saved(gr.plots.area_graph(net, layout=layout)))).convert("L"))
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    assert pixels.min() < 100
+    assert edge.min() > 250
 
 
 def test_nodes_without_arcs_stand_in_a_row_below_the_others():

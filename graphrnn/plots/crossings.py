@@ -17,6 +17,7 @@ _MOVES = 100  # per node
 _HEAT = 1.0  # how much worse a move may be at first
 _MANY = 30  # nodes
 _ROW = 0.12  # height of the row of nodes without arcs
+_IN_ROW = 10
 _STRESS = 0.4  # what it costs to put nodes further apart or nearer than their distance in the graph
 
 
@@ -105,7 +106,7 @@ def free_places(
 
     From several starts (multidimensional scaling, a circle, and a drawing without any crossing where there is
     one) nodes are moved one by one, in the end only where that helps; the best end is taken. The same graph
-    is always placed the same way. Nodes without arcs stand in a row below the others.
+    is always placed the same way. Up to 10 nodes without arcs stand in a row below.
 
     Args:
         names: the nodes.
@@ -114,7 +115,7 @@ def free_places(
     """
     ends = {name for pre, post in arcs if pre != post for name in (pre, post)}
     alone = [name for name in names if name not in ends]
-    if ends and alone:
+    if ends and 0 < len(alone) <= _IN_ROW:
         within = [arc for arc in arcs if arc[0] in ends]
         joined = free_places([name for name in names if name in ends], within, near)
         row = {name: ((i + 0.5) / len(alone), 0.0) for i, name in enumerate(alone)}
