@@ -120,6 +120,16 @@ def test_describe_a_network_without_synapses(capsys):
     assert "Checks: 1 thing to look at\n  'alone': no synapse runs onto" in out
 
 
+def test_what_cannot_be_described_is_to_be_converted(capsys):
+    Path("edges.csv").write_text("a,b\n1,2\n")
+    assert run(capsys, "describe", "edges.csv") == (
+        2,
+        "",
+        "graphrnn describe: error: edges.csv: needs a column for pre and post in its table of edges; it has "
+        "'a', 'b'. Say which with graphrnn convert edges.csv net.npz --column pre=NAME --column post=NAME.\n",
+    )
+
+
 def test_compile_draws_what_the_library_draws(capsys):
     code, out, _ = run(capsys, "compile", "net.toml", "-o", "net.npz", "--seed", "7")
     net = gr.io.read("net.toml").compile(seed=7)

@@ -1,5 +1,6 @@
 """Pictures of a network: each draws at any size, and what it shows is what the tables say."""
 
+import io
 import itertools
 
 import numpy as np
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
+from PIL import Image
 from test_plots import (
     KIND_COLORS,
     arcs_of,
@@ -24,7 +27,8 @@ from test_plots import (
 )
 
 import graphrnn as gr
-from graphrnn.plots import crossings, names, ridges, spectra
+from graphrnn.plots import crossings, names, ridges, spectra, style
+from graphrnn.plots.routes import curve
 
 
 def with_weights(net, seed=0):
@@ -114,6 +118,29 @@ def test_pictures_of_next_to_nothing_draw(make):
     for name, draw in PICTURES.items():
         if "weight" not in name:
             assert_texts_stand_free(draw(net), slack=1.5)
+
+
+def nothing():
+    none = gr.Synapses((0, 0), np.zeros(0, np.int32), np.zeros(0, np.int32))
+    return gr.Connectome((), (), (), (), none, none, none, np.zeros(0), np.zeros(0))
+
+
+@pytest.mark.parametrize("name", ["masks", "degrees", "densities", "hierarchy", "overview", "area_matrix"])
+def test_a_network_without_neurons_is_refused(name):
+    with pytest.raises(ValueError, match="neuron") as e:
+        getattr(gr.plots, name)(nothing())
+    assert str(e.value) == (
+        f"`plots.{name}(net)` needs at least one neuron; this network has none. Add an area to its graph."
+    )
+
+
+def test_a_graph_without_areas_is_refused():
+    with pytest.raises(ValueError, match="area") as e:
+        gr.plots.area_graph(nothing())
+    assert str(e.value) == (
+        "`plots.area_graph(graph, ...)` needs at least one area; this graph has none. "
+        "Add one with graph.add_area(name, size)."
+    )
 
 
 # Colour is not alone.
@@ -222,6 +249,68 @@ def test_a_free_layout_of_a_grid_has_no_crossing_and_is_the_same_each_time():
     assert crossings.count_crossings(ends[:, 0], ends[:, 1]) == 0
 
 
+def test_a_free_layout_of_four_areas_each_joined_to_each_has_no_crossing():
+    arcs = [*itertools.combinations("abcd", 2), ("in", "a"), ("d", "out")]
+    place = crossings.free_places([*"abcd", "in", "out"], arcs, 0.16)
+    ends = np.array([[place[a], place[b]] for a, b in arcs])
+    assert crossings.count_crossings(ends[:, 0], ends[:, 1]) == 0
+
+
+def fork():
+    """Two areas side by side, each with a loop and with arcs from below and above."""
+    graph = gr.AreaGraph()
+    for name, level in (("V1", 0), ("V2", 1), ("MT", 1), ("PFC", 2)):
+        graph.add_area(name, 20, level=level)
+        graph.project(name, name, 0.3)
+    for pre, post in (("V1", "V2"), ("V1", "MT"), ("V2", "PFC"), ("MT", "PFC"), ("PFC", "V2")):
+        graph.project(pre, post, 0.3)
+    return graph
+
+
+@pytest.mark.parametrize("layout", ["levels", "free"])
+def test_loops_are_clear_of_other_arcs(layout):
+    curves = {
+        name: curve(arc.get_path().vertices)
+        for name, arc in arcs_of(gr.plots.area_graph(fork(), layout=layout)).items()
+    }
+    loops = [name for name in curves if len(set(name.split(" → "))) == 1]
+    assert len(loops) == 4
+    for one, other in itertools.product(loops, set(curves) - set(loops)):
+        apart = curves[one][:, None] - curves[other]
+        assert np.hypot(apart[..., 0], apart[..., 1]).min() > 2.0, (one, other)
+
+
+@pytest.mark.parametrize("layout", ["levels", "free"])
+def test_the_loop_of_a_lone_area_stays_on_the_paper(layout):
+    net = one_area().compile(seed=0)
+    pixels = np.asarray(Image.open(io.BytesIO(saved(gr.plots.area_graph(net, layout=layout)))).convert("L"))
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    assert pixels.min() < 100
+    assert edge.min() > 250
+
+
+def test_nodes_without_arcs_stand_in_a_row_below_the_others():
+    place = crossings.free_places([*"abcde"], [("a", "b"), ("b", "c"), ("d", "d")], 0.1)
+    assert place["d"] == (0.25, 0.0)
+    assert place["e"] == (0.75, 0.0)
+    assert all(place[name][1] >= 0.12 for name in "abc")
+    assert len(set(place.values())) == 5
+
+
+def test_a_free_layout_of_long_names_is_at_most_a_page_wide():
+    names = [f"area of an unusually long name {i}" for i in range(9)]
+    graph = gr.AreaGraph()
+    for name in names:
+        graph.add_area(name, 5)
+    for pre, post in itertools.pairwise(names):
+        graph.project(pre, post)
+    for number in (4, 9):
+        figure = gr.plots.area_graph(graph.subgraph(names[:number]), layout="free")
+        assert figure.get_size_inches()[0] * 25.4 < 181
+        assert_texts_stand_free(figure)
+    assert {"9", f"{names[8]}  (5)"} <= {text.get_text() for text in texts_of(figure)}
+
+
 def test_boxes_of_a_free_layout_stand_apart_and_arcs_end_at_them():
     figure = gr.plots.area_graph(small(), layout="free")
     found = {
@@ -302,6 +391,15 @@ def test_an_area_matrix_takes_logarithms_on_request_or_where_numbers_span_much()
     )
 
 
+def test_a_weak_weight_is_seen_on_white_and_strong_ones_differ_in_hue():
+    colors = style.signed_colors()
+    weak, negative, positive = (colors(x)[:3] for x in (0.5, 0.0, 1.0))
+    assert max(weak) - min(weak) < 0.01
+    assert max(weak) < 0.7
+    assert negative[2] > 3 * negative[0]
+    assert positive[0] > 3 * positive[2]
+
+
 def test_the_weight_matrix_shows_each_weight_and_borders():
     net = with_weights(small().compile(seed=0))
     axes = host_of(gr.plots.weights(net)).child_axes[0]
@@ -379,6 +477,18 @@ def test_weights_stand_by_kind_and_sign():
         assert any(word.startswith(f"n {chosen.sum():,}, mean ") for word in words)
 
 
+def test_outermost_bars_that_hold_weights_beyond_the_axis_say_so():
+    net = with_weights(small().compile(seed=0))
+    weight = np.full(net.hidden.size, 0.5)
+    weight[1::2] = -1.0
+    even = net.with_weights(hidden=weight, input=np.ones(net.input.size), readout=np.ones(net.readout.size))
+    note = {"outermost bars: weights beyond too"}
+    assert note & {text.get_text() for text in texts_of(gr.plots.weight_histograms(net))}
+    assert not note & {text.get_text() for text in texts_of(gr.plots.weight_histograms(even))}
+    changed = gr.plots.weight_change(even, net)
+    assert "outermost bars: changes beyond too" in {text.get_text() for text in texts_of(changed)}
+
+
 def test_weight_change_is_after_minus_before():
     net = small().compile(seed=0)
     before = net.with_weights(hidden=np.ones(net.hidden.size))
@@ -419,6 +529,17 @@ def test_the_spectrum_is_that_of_numpy_with_the_unit_circle():
     circles = {p.get_gid(): p.get_radius() for p in axes.patches}
     assert circles["unit circle"] == 1
     assert circles["random"] == pytest.approx(np.linalg.norm(net.hidden.matrix.toarray()) / np.sqrt(25))
+
+
+def test_dots_of_small_and_large_areas_are_equally_large():
+    graph = gr.AreaGraph()
+    for name, size in (("small", 20), ("large", 90)):
+        graph.add_area(name, size)
+        graph.project(name, name, 0.5)
+    figure = gr.plots.spectrum(graph.compile(seed=0), per="area")
+    dots = [line for line in figure.findobj(Line2D) if line.get_gid() == "eigenvalues"]
+    assert [len(line.get_xdata()) for line in dots] == [20, 90]
+    assert len({line.get_markersize() for line in dots}) == 1
 
 
 def test_the_spectrum_of_blocks_is_that_of_each_area():

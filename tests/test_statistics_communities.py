@@ -93,6 +93,16 @@ def test_the_search_finds_the_optimum_of_small_networks(seed):
     assert modularity(net, communities(net)) == pytest.approx(best, abs=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_modularity_does_not_depend_on_the_scale_of_weights(scale):
+    weight = np.random.default_rng(0).uniform(1e-3, 1.0, WORM.hidden.size)
+    nets = [WORM.with_weights(hidden=weight * factor) for factor in (1.0, scale)]
+    one, other = (modularity(net, weighted=True) for net in nets)
+    assert other == pytest.approx(one, abs=1e-9)
+    one, other = (communities(net, weighted=True, seed=1) for net in nets)
+    np.testing.assert_array_equal(one, other)
+
+
 def test_planted_parts_are_found():
     graph = gr.AreaGraph()
     for name in "ABCDE":

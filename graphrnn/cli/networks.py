@@ -56,8 +56,12 @@ def _read(options: argparse.Namespace) -> Connectome | AreaGraph:
         return datasets.celegans()
     if not Path(options.file).is_file():
         raise ValueError(f"found no file {options.file!r}. Give {WHAT_FILE}.")
-    with about(options.file):
-        return io.read(options.file)
+    try:
+        with about(options.file):
+            return io.read(options.file)
+    except ValueError as error:  # only `convert` takes --column
+        told = f"with graphrnn convert {options.file} net.npz --column"
+        raise ValueError(str(error).replace("with --column", told, 1)) from error
 
 
 def folder(name: str) -> Path:

@@ -12,7 +12,7 @@ from graphrnn import _checks, compiler
 from graphrnn.connectome import Connectome, Node, kind_between
 from graphrnn.plots.boxes import HANDLE, Ink, draw_arc, draw_band, draw_box, draw_key, linestyle, stroke
 from graphrnn.plots.layouts import by_level, freely
-from graphrnn.plots.routes import Arc, bounds
+from graphrnn.plots.routes import Arc, Points, bounds
 from graphrnn.plots.style import (
     COLUMN,
     KIND_COLORS,
@@ -53,7 +53,8 @@ def area_graph(
     on the right, arcs that fall (backward) on the left. Areas of one level stand side by side, or above each
     other on a grey field where there are many boxes or arcs, in an order in which few arcs cross. Areas
     without level stand below the others. **free**: areas that are few projections apart stand near each
-    other, where few arcs cross; from 15 nodes on they are numbered, with a key below.
+    other, where few arcs cross; from 15 nodes on, or where long names would need more than a page, they are
+    numbered, with a key below. A few areas without a projection to another stand in a row below.
 
     Colour and arrowhead are the kind: filled for forward, hollow for backward, a diamond for lateral. An arc
     from an area to itself is a loop. Width grows with the square root of the number of synapses: in a
@@ -89,11 +90,18 @@ def area_graph(
     _checks.one_of(call, "width", width, ("count", "weight"))
     full = _STRONGEST if strongest is None else _checks.count(call, "strongest", strongest, 0)
     nodes, arcs = _read(graph)
+    if not nodes:
+        raise ValueError(
+            f"`{call}` needs at least one area; this graph has none. Add one with graph.add_area(name, size)."
+        )
     if width == "weight":
         arcs = _by_weight(graph, arcs)
     faint = _faint(arcs, full)
     plan = by_level(nodes, arcs) if layout == "levels" else freely(nodes, arcs, faint)
-    left, bottom, right, top = bounds(plan.beziers, plan.boxes.values())
+    left, bottom, right, top = bounds(
+        [_reach(arc, bezier, plan.scale) for arc, bezier in zip(arcs, plan.beziers, strict=True)],
+        plan.boxes.values(),
+    )
     ink = Ink(max((arc.number for arc in arcs if arc.number > 0), default=1.0), plan.scale)
     groups = _entries(arcs, ink, faint, "synapses" if width == "count" else "summed |weight|")
     wide = max(COLUMN, right - left + 2 * _MARGIN)
@@ -120,6 +128,14 @@ def area_graph(
         draw_key(host, nodes, across - 2 * _MARGIN, _MARGIN + key)
     legend(host, rows, across / 2, foot - _MARGIN, HANDLE)
     return figure
+
+
+def _reach(arc: Arc, bezier: Points, scale: float) -> Points:
+    """Bézier points that hold an arc's width and head too, which matter for a loop at the edge."""
+    if arc.pre != arc.post:
+        return bezier
+    out = bezier[1] - bezier[0]
+    return bezier + np.outer([0.0, 1.0, 1.0, 0.0], 8.0 * scale * out / max(float(np.hypot(*out)), 1e-9))
 
 
 def _faint(arcs: Sequence[Arc], full: int) -> set[int]:

@@ -13,8 +13,11 @@ Points = NDArray[np.float64]
 Pairs = NDArray[np.int64]
 
 _SWEEPS = 8
-_MOVES = 30  # per node
+_MOVES = 100  # per node
+_HEAT = 1.0  # how much worse a move may be at first
 _MANY = 30  # nodes
+_ROW = 0.12  # height of the row of nodes without arcs
+_IN_ROW = 10
 _STRESS = 0.4  # what it costs to put nodes further apart or nearer than their distance in the graph
 
 
@@ -102,14 +105,21 @@ def free_places(
     """A place for each node in the unit square, at which few straight arcs cross or run over a node.
 
     From several starts (multidimensional scaling, a circle, and a drawing without any crossing where there is
-    one) nodes are moved one by one as long as that helps; the best end is taken. The same graph is always
-    placed the same way.
+    one) nodes are moved one by one, in the end only where that helps; the best end is taken. The same graph
+    is always placed the same way. Up to 10 nodes without arcs stand in a row below.
 
     Args:
         names: the nodes.
         arcs: (pre, post) names.
         near: the distance, relative to the side of the square, at which an arc runs over a node.
     """
+    ends = {name for pre, post in arcs if pre != post for name in (pre, post)}
+    alone = [name for name in names if name not in ends]
+    if ends and 0 < len(alone) <= _IN_ROW:
+        within = [arc for arc in arcs if arc[0] in ends]
+        joined = free_places([name for name in names if name in ends], within, near)
+        row = {name: ((i + 0.5) / len(alone), 0.0) for i, name in enumerate(alone)}
+        return {name: (x, _ROW + (1 - _ROW) * y) for name, (x, y) in joined.items()} | row
     index = {name: i for i, name in enumerate(names)}
     pairs = sorted({(min(p, q), max(p, q)) for p, q in ((index[a], index[b]) for a, b in arcs) if p != q})
     edges = np.array(pairs, np.int64).reshape(-1, 2)
@@ -168,7 +178,10 @@ def _in_square(place: Points) -> Points:
 
 
 def _improved(place: Points, edges: Pairs, wanted: Points, near: float) -> Points:
-    """Nodes moved at random by less and less, or next to their neighbours, where that costs less."""
+    """Nodes moved at random by less and less, or next to their neighbours, where that costs less.
+
+    At first also where it costs more (simulated annealing), so that a node can pass one in its way.
+    """
     rng = np.random.default_rng(0)
     place = place.copy()
     n = len(place)
@@ -182,7 +195,8 @@ def _improved(place: Points, edges: Pairs, wanted: Points, near: float) -> Point
         neighbours = edges[own[i]][edges[own[i]] != i]
         middle = place[neighbours].mean(axis=0) if neighbours.size and move % 4 == 0 else before
         place[i] = np.clip(middle + step * rng.standard_normal(2), 0.0, 1.0)
-        if _cost_of(i, place, edges, own[i], wanted, near) > old:
+        worse = _cost_of(i, place, edges, own[i], wanted, near) - old
+        if worse > _HEAT * (1 - move / moves) ** 2 * rng.exponential():
             place[i] = before
     return place
 

@@ -158,10 +158,8 @@ def weight_histograms(net: Connectome, *, log: bool = False, ax: Axes | None = N
                 heights = np.log1p(counts) if log else counts
                 text = f"n {number:,}, mean {number_text(mean, 2)}"
                 ridges.append(Ridge(f"{kind} {word}".strip(), heights, kind, mean, text))
-    return draw_ridges(
-        ax, ridges, edges, label="weight", zero=True,
-        note="heights are logarithms of numbers" if log else "",
-    )  # fmt: skip
+    notes = [_beyond("weights", everything, edges), "heights are logarithms of numbers" if log else ""]
+    return draw_ridges(ax, ridges, edges, label="weight", zero=True, note="; ".join(filter(None, notes)))
 
 
 def _by_kind_and_sign(
@@ -243,7 +241,11 @@ def weight_change(before: Connectome, after: Connectome, *, ax: Axes | None = No
                     )
     kept = sorted(groups, key=lambda group: -group[3])[:MOST_ROWS]
     kept.sort(key=lambda group: list(KIND_COLORS).index(group[1]))
-    edges = _edges(np.concatenate([group[2] for group in kept]) if kept else np.zeros(0), symmetric=True)
+    step = (
+        -(-sum(group[2].size for group in kept) // _CHUNK) or 1
+    )  # a sample is enough to find where they end
+    everything = np.concatenate([np.zeros(0), *(group[2][::step] for group in kept)])
+    edges = _edges(everything, symmetric=True)
     ridges = [
         Ridge(
             name,
@@ -254,11 +256,18 @@ def weight_change(before: Connectome, after: Connectome, *, ax: Axes | None = No
         )
         for name, kind, change, moved, size in kept
     ]
-    note = f"{len(kept)} of {len(groups)} projections, those that changed most"
+    note = f"the {len(kept)} of {len(groups)} that changed most"
+    notes = [note if len(kept) < len(groups) else "", _beyond("changes", everything, edges)]
     return draw_ridges(
         ax, ridges, edges, label="weight after − before; right: mean |change|", zero=True,
-        note=note if len(kept) < len(groups) else "",
+        note="; ".join(filter(None, notes)),
     )  # fmt: skip
+
+
+def _beyond(what: str, values: Floats, edges: Floats) -> str:
+    """What the outermost bins hold besides their own, if they do."""
+    beyond = (values < edges[0]) | (values > edges[-1])
+    return f"outermost bars: {what} beyond too" if beyond.any() else ""
 
 
 def _known(weight: NDArray[Any]) -> Floats:

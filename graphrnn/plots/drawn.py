@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphrnn import statistics
 from graphrnn.connectome import Connectome
 from graphrnn.plots.style import (
     COLUMN,
@@ -25,6 +24,7 @@ from graphrnn.plots.style import (
     panel,
     plain_axes,
 )
+from graphrnn.statistics.projections import realised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,10 +60,12 @@ def densities(net: Connectome, *, ax: Axes | None = None) -> Figure:
         >>> graph.project("V2", "V1", 0.02)
         >>> gr.plots.densities(graph.compile(seed=0)).savefig("densities.png")
     """
+    import pandas as pd
+
     call = "plots.densities(net)"
     check_connectome(call, net)
     check_ax(call, ax)
-    table = statistics.projections(net)
+    table = pd.DataFrame({"kind": [p.kind for p in net.projections], **realised(net)})
     left_out = len(table)
     table = table[table["density_asked"] > 0]
     left_out -= len(table)

@@ -23,6 +23,7 @@ from graphrnn.plots.style import (
     check_weights,
     number_text,
     panel,
+    signed_colors,
     text_width,
 )
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["area_matrix", "weights"]
 
-_SIGNED = "coolwarm"
 _RISING = "viridis"
 _BAR = 40.0  # points for the colour bar and its numbers
 _HEAD = 14.0  # points for what the shades mean
@@ -87,7 +87,11 @@ def weights(net: Connectome, *, ax: Axes | None = None) -> Figure:
     step = bins.steps(net.hidden.shape)[0]
     label = "weight" if step == 1 else f"mean weight of {step} × {step} pairs"
     return _draw(
-        ax, net.areas, np.ma.masked_invalid(values), label, {"cmap": _SIGNED, "vmin": -limit, "vmax": limit}
+        ax,
+        net.areas,
+        np.ma.masked_invalid(values),
+        label,
+        {"cmap": signed_colors(), "vmin": -limit, "vmax": limit},
     )
 
 
@@ -139,7 +143,7 @@ def area_matrix(
         options = {"cmap": _RISING, "norm": LogNorm(above.min(), high)}
     elif (known < 0).any():
         limit = float(np.abs(known).max()) or 1.0
-        options = {"cmap": _SIGNED, "vmin": -limit, "vmax": limit}
+        options = {"cmap": signed_colors(), "vmin": -limit, "vmax": limit}
     else:
         options = {"cmap": _RISING, "vmin": 0.0, "vmax": float(known.max(initial=0.0)) or 1.0}
     nodes = [Node(area.name, "area", i, i + 1) for i, area in enumerate(net.areas)]

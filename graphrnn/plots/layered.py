@@ -23,6 +23,7 @@ from graphrnn.plots.style import (
     check_connectome,
     panel,
     plain_axes,
+    signed_colors,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["layers"]
 
 _CALL = "plots.layers(layers)"
-_COLORS = "coolwarm"  # grey, not white, at 0: a weak synapse differs from none
 _HEAD = 22.0  # points above a row
 _FOOT = 24.0  # points below a histogram
 _LEAST = 4.5  # points that a name needs along its axis
@@ -174,7 +174,9 @@ class _Row:
             values = bins.weight_means(self.matrix)
             limit = _limit(values)
             image = np.ma.masked_invalid(values)
-            draw_matrix(axes, image, self.matrix.shape, *self.ends, cmap=_COLORS, vmin=-limit, vmax=limit)
+            draw_matrix(
+                axes, image, self.matrix.shape, *self.ends, cmap=signed_colors(), vmin=-limit, vmax=limit
+            )
             for names in self.names:
                 names.draw(axes)
             at = left - self.depth["left"] - 3
@@ -191,7 +193,6 @@ def _limit(values: Any) -> float:
 
 
 def _histogram(axes: Axes, weights: Any, limit: float) -> None:
-    from matplotlib import colormaps
 
     plain_axes(axes)
     axes.set_xlabel("weight", labelpad=1)
@@ -205,7 +206,7 @@ def _histogram(axes: Axes, weights: Any, limit: float) -> None:
         return
     counts, edges = np.histogram(weights, bins=int(np.clip(2 * math.sqrt(n), 10, 40)))
     middle = (edges[1:] + edges[:-1]) / 2
-    colors = colormaps[_COLORS](np.clip(middle / limit / 2 + 0.5, 0.0, 1.0))
+    colors = signed_colors()(np.clip(middle / limit / 2 + 0.5, 0.0, 1.0))
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colors, linewidth=0)
     axes.axvline(0, color=INK, linewidth=0.4)
     axes.locator_params(axis="x", nbins=3)

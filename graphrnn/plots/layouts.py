@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphrnn.connectome import Node
 from graphrnn.plots.boxes import TIGHT
 from graphrnn.plots.crossings import free_places, ordered
-from graphrnn.plots.routes import Arc, Box, Points, arrange, route
+from graphrnn.plots.routes import Arc, Box, Points, arrange, curve, route
 from graphrnn.plots.style import COLUMN, NAME, PAGE, TEXT, text_width
 
 __all__ = ["Plan", "by_level", "freely"]
@@ -95,7 +95,9 @@ def _ring(box: Box) -> Points:
 
 def freely(nodes: Sequence[Node], arcs: Sequence[Arc], faint: Container[int]) -> Plan:
     """Boxes where few arcs cross, the faint ones aside; numbered discs where there are many."""
-    numbered = len(nodes) >= _NUMBERED_FROM
+    width = max(40.0, max(_name_width(node, "plain") for node in nodes) + _PAD)
+    room = PAGE - width - 40
+    numbered = len(nodes) >= _NUMBERED_FROM or width * math.sqrt(len(nodes)) > room
     near = 0.05 if numbered else 0.4 / math.sqrt(len(nodes))
     pairs = [(arc.pre, arc.post) for i, arc in enumerate(arcs) if i not in faint]
     place = free_places([node.name for node in nodes], pairs, near)
@@ -104,9 +106,8 @@ def freely(nodes: Sequence[Node], arcs: Sequence[Arc], faint: Container[int]) ->
         across = down = COLUMN - 50.0
         style, scale = "numbered", 0.45 if len(arcs) > 120 else 0.6
     else:
-        width = max(40.0, max(_name_width(node, "plain") for node in nodes) + _PAD)
         height = 20.0
-        across = max(COLUMN - width - 40, 1.6 * width * math.sqrt(len(nodes)))
+        across = max(COLUMN - width - 40, min(1.6 * width * math.sqrt(len(nodes)), room))
         down = 62.0 * math.sqrt(len(nodes))
         style, scale = "plain", 0.8
     at = np.array([place[node.name] for node in nodes]) * [across, down]
@@ -114,10 +115,19 @@ def freely(nodes: Sequence[Node], arcs: Sequence[Arc], faint: Container[int]) ->
     boxes = {n.name: Box(float(x), float(y), width, height, 0) for n, (x, y) in zip(nodes, at, strict=True)}
     centre = at.mean(axis=0)
     both = {(arc.pre, arc.post) for arc in arcs}
+    between = [
+        _between(boxes[arc.pre], boxes[arc.post], (arc.post, arc.pre) in both, numbered)
+        for arc in arcs
+        if arc.pre != arc.post
+    ]
+    taken = np.concatenate([np.zeros((0, 2)), *(curve(bezier) for bezier in between)])
+    rest = iter(between)
     beziers = [
-        _loop(boxes[arc.pre], centre, numbered)
-        if arc.pre == arc.post
-        else _between(boxes[arc.pre], boxes[arc.post], (arc.post, arc.pre) in both, numbered)
+        next(rest)
+        if arc.pre != arc.post
+        else _disc_loop(boxes[arc.pre], centre)
+        if numbered
+        else _box_loop(boxes[arc.pre], centre, taken)
         for arc in arcs
     ]
     return Plan(boxes, beziers, style, 14.0, scale)
@@ -189,13 +199,34 @@ def _part(bezier: Points, first: float, last: float) -> Points:
     )
 
 
-def _loop(box: Box, centre: Points, round_: bool) -> Points:
-    """A loop on the side of a box that faces away from the others."""
-    if not round_:
-        up = 1.0 if box.y >= centre[1] - 1e-6 else -1.0
-        y = box.y + up * box.height / 2
-        reach = up * 1.1 * _LOOP * 1.4
-        return np.array([(box.x + 8, y), (box.x + 8, y + reach), (box.x - 8, y + reach), (box.x - 8, y)])
+def _box_loop(box: Box, centre: Points, taken: Points) -> Points:
+    """A loop at a box, away from points `taken` by other arcs; above or below rather than beside it."""
+    outward = np.array([box.x, box.y]) - centre
+    outward = outward / max(float(np.hypot(*outward)), 1e-9)
+    shift = max(box.width / 2 - 11.0, 0.0)
+    places = [(np.array([0.0, y]), dx) for y in (1.0, -1.0) for dx in (0.0, shift, -shift)]
+    places += [(np.array([x, 0.0]), 0.0) for x in (1.0, -1.0)]
+
+    def cost(place: tuple[Points, float]) -> float:
+        out, dx = place
+        apart = curve(_loop_at(box, out, dx))[4:-4, None] - taken
+        near = float(np.hypot(apart[..., 0], apart[..., 1]).min(initial=_LOOP))
+        return -2.0 * near - 3.0 * float(out @ outward) + 4.0 * abs(out[0]) + (dx != 0)
+
+    return _loop_at(box, *min(places, key=cost))
+
+
+def _loop_at(box: Box, out: Points, dx: float) -> Points:
+    half = np.array([box.width, box.height]) / 2
+    along = np.abs(out[::-1])
+    apart = along * min(8.0, 0.55 * float(half @ along))
+    middle = np.array([box.x + dx, box.y]) + out * half
+    reach = out * 1.54 * _LOOP
+    return np.array([middle + apart, middle + apart + reach, middle - apart + reach, middle - apart])
+
+
+def _disc_loop(box: Box, centre: Points) -> Points:
+    """A loop on the side of a disc that faces away from the others."""
     out = np.array([box.x, box.y]) - centre
     out = out / float(np.hypot(*out)) if np.hypot(*out) > 1e-6 else np.array([0.0, 1.0])
     turn = np.array([-out[1], out[0]])

@@ -81,7 +81,7 @@ def route(arcs: Sequence[Arc], boxes: dict[str, Box], gap: float, room: float | 
         chosen.append(
             ways[int(np.argmin([hit + way.bend / 40 for hit, way in zip(hits, ways, strict=True)]))]
         )
-    _turn_loops(arcs, chosen)
+    _turn_loops(arcs, boxes, chosen)
     ports = _ports(arcs, boxes, chosen)
     return [
         _bezier(boxes[arc.pre], boxes[arc.post], way, port)
@@ -89,16 +89,28 @@ def route(arcs: Sequence[Arc], boxes: dict[str, Box], gap: float, room: float | 
     ]
 
 
-def _turn_loops(arcs: Sequence[Arc], ways: list[_Way]) -> None:
-    """Loops stand below their boxes where fewer other arcs end there than above."""
+def _turn_loops(arcs: Sequence[Arc], boxes: dict[str, Box], ways: list[_Way]) -> None:
+    """Each loop stands on the side of its box at which fewest other arcs end, above if several have as few.
+
+    Beside a box only at the end of a row, where it has the room.
+    """
     used: dict[tuple[str, str], int] = defaultdict(int)
     for arc, way in zip(arcs, ways, strict=True):
         if arc.pre != arc.post:
             used[arc.pre, way.leave] += 1
             used[arc.post, way.arrive] += 1
     for i, arc in enumerate(arcs):
-        if arc.pre == arc.post and used[arc.pre, "bottom"] < used[arc.pre, "top"]:
-            ways[i] = _Way("bottom", "bottom", ways[i].bend)
+        if arc.pre == arc.post:
+            side = min(_free_sides(boxes[arc.pre], boxes), key=lambda side: used[arc.pre, side])
+            ways[i] = _Way(side, side, ways[i].bend)
+
+
+def _free_sides(box: Box, boxes: dict[str, Box]) -> list[str]:
+    row = [other.x for other in boxes.values() if other.row == box.row]
+    sides = ["top", "bottom"]
+    if len(row) > 1:
+        sides += ["right"] * (box.x == max(row)) + ["left"] * (box.x == min(row))
+    return sides
 
 
 def curve(bezier: Points) -> Points:
@@ -119,7 +131,7 @@ class _Way:
 
 def _ways(pre: Box, post: Box, longest: int, gap: float, room: float | None) -> Iterable[_Way]:
     if pre == post:
-        yield _Way("top", "top", 1.1 * min(gap, 14.0))
+        yield _Way("top", "top", min(0.55 * gap, 15.0))  # with its head it stays within the gap
         return
     rows = post.row - pre.row
     if rows == 0:
@@ -185,7 +197,8 @@ def _ports(arcs: Sequence[Arc], boxes: dict[str, Box], ways: Sequence[_Way]) -> 
         members.sort()
         for k, (_, i) in enumerate(members):
             if arcs[i].pre == arcs[i].post:
-                at[i, leaving] = 0.25 if leaving else -0.25
+                apart = 0.25 if side in ("top", "bottom") else 0.55
+                at[i, leaving] = apart if leaving else -apart
             else:
                 at[i, leaving] = low + (high - low) * (k + 0.5) / len(members)
     return [(at[i, True], at[i, False]) for i in range(len(arcs))]

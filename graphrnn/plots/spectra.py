@@ -125,7 +125,7 @@ def _draw(axes: Axes, block: Any, small: bool) -> None:
     line: dict[str, Any] = {"fill": False, "edgecolor": INK, "linewidth": 0.7, "zorder": 1}
     axes.add_patch(Circle((0, 0), 1.0, gid="unit circle", **line))
     axes.add_patch(Circle((0, 0), radius, linestyle=(0, (3, 2)), gid="random", **line))
-    size = (1.2 if small else 2.0) if len(values) > 60 else 2.4
+    size = 1.4 if small else 2.0 if len(values) > 60 else 2.4
     axes.plot(
         values.real, values.imag, "o", color=KIND_COLORS["within"], markersize=size, markeredgewidth=0,
         alpha=0.8, zorder=2, gid="eigenvalues",

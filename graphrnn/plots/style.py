@@ -12,6 +12,7 @@ from graphrnn.connectome import Connectome, kind_between
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "number_text",
     "panel",
     "plain_axes",
+    "signed_colors",
     "single",
     "swatch",
     "text_width",
@@ -85,6 +87,10 @@ _SPACE = 9.0  # points between entries of a legend
 def check_connectome(call: str, net: Any) -> Connectome:
     """A Connectome, or an error that says how to get one."""
     if isinstance(net, Connectome):
+        if not net.n_neurons:
+            raise ValueError(
+                f"`{call}` needs at least one neuron; this network has none. Add an area to its graph."
+            )
         return net
     hint = (
         "Compile it first: graph.compile(seed=0)."
@@ -233,3 +239,12 @@ def legend(
             draw(host, left, middle)
             host.text(left + handle + 3, middle, label, size=NAME, color=INK, va="center_baseline")
             left += needed
+
+
+def signed_colors() -> Colormap:
+    """From blue (negative) to red; at 0 a grey so dark that a weak synapse, one pixel on white, is seen."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(
+        "signed", ["#1F3FA8", "#5A7BD0", "#A6A6A6", "#D8604A", "#A50021"]
+    )

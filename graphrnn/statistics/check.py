@@ -11,7 +11,7 @@ from graphrnn import _checks
 from graphrnn.connectome import Connectome, kind_between
 from graphrnn.statistics._reach import steps_from_input
 from graphrnn.statistics._tally import block_sums, check_connectome, pattern, per_area
-from graphrnn.statistics.projections import by_projection, densities
+from graphrnn.statistics.projections import realised
 
 if TYPE_CHECKING:
     import pandas
@@ -172,9 +172,7 @@ def _neurons_without_input(net: Connectome) -> Found:
 
 
 def _unlikely_densities(net: Connectome) -> Found:
-    synapses = by_projection(net, lambda net, which: {"synapses": net.counts(which)})["synapses"]
-    possible = np.array([p.possible for p in net.projections], np.int64)
-    columns = densities(net, synapses, possible)
+    columns = realised(net)
     for i in np.flatnonzero(columns["unlikely"]).tolist():
         p, low, high = net.projections[i], columns["rule_low"][i], columns["rule_high"][i]
         drawn = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g} in 95 of 100 draws"

@@ -109,7 +109,7 @@ def quality(amounts: Any, part: NDArray[Any]) -> float:
     coo = amounts.tocoo()
     within = float(coo.data[part[coo.row] == part[coo.col]].sum())
     into, out = (np.bincount(part, amounts.sum(axis=axis)) for axis in (1, 0))
-    return within / total - float(into @ out) / total**2
+    return within / total - float((into / total) @ (out / total))
 
 
 def best_partition(amounts: Any, areas: Ints, rng: np.random.Generator) -> Ints:
@@ -171,8 +171,9 @@ def _move(nodes: Any, label: Ints, rng: np.random.Generator) -> Ints:
             part_out[mine] -= out[i]
             choice = label[others]
             np.add.at(pull, choice, np.where(others == i, 0.0, amount))
-            value = pull[choice] - (into[i] * part_out[choice] + out[i] * part_into[choice]) / total
-            stay = pull[mine] - (into[i] * part_out[mine] + out[i] * part_into[mine]) / total
+            mine_into, mine_out = into[i] / total, out[i] / total
+            value = pull[choice] - (mine_into * part_out[choice] + mine_out * part_into[choice])
+            stay = pull[mine] - (mine_into * part_out[mine] + mine_out * part_into[mine])
             best = int(value.argmax()) if value.size else 0
             pull[choice] = 0.0
             if value.size and value[best] > stay + slack:

@@ -17,7 +17,7 @@ from graphrnn.statistics._tally import Ints, check_connectome, ratio
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["by_projection", "densities", "projections"]
+__all__ = ["by_projection", "densities", "projections", "realised"]
 
 Tables = dict[str, NDArray[Any]]
 _WHICH = ("input", "hidden", "readout")
@@ -129,6 +129,12 @@ def projections(net: Connectome) -> pandas.DataFrame:
             **columns,
         }
     )
+
+
+def realised(net: Connectome) -> dict[str, NDArray[Any]]:
+    """The columns of densities alone, which take a count of synapses and no look at degrees and weights."""
+    synapses = by_projection(net, lambda net, which: {"synapses": net.counts(which)})["synapses"]
+    return densities(net, synapses, np.array([p.possible for p in net.projections], np.int64))
 
 
 def densities(net: Connectome, synapses: Ints, possible: Ints) -> dict[str, NDArray[Any]]:
