@@ -732,6 +732,18 @@ def test_names_that_do_not_fit(ending, name, message):
     assert not Path(f"n{ending}").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("index-beyond-words.parquet", "cannot read 'index-beyond-words.parquet': it is truncated, damaged or no Parquet "
+         "file. Take another copy."),
+        ("zero-bytes.mtx", "cannot read this file: it holds a zero byte, so it is no text. Take another copy."),
+    ],
+)  # fmt: skip
+def test_what_the_fuzzer_found(name, message):
+    assert refused(name, (Path(__file__).parent / "corpus" / name).read_bytes()) == message
+
+
 def test_the_fuzzer_finds_nothing():
     script = Path(__file__).parent / "fuzz_readers.py"
     run = subprocess.run(

@@ -142,6 +142,8 @@ class ParquetTable:
         if not _is_text(self._pa, column.dictionary.type):
             words = [self._word(word, place) for word in words]
         used = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        if used.size and (used.max() >= len(words) or used.min() < -1):
+            raise self._damaged()
         seen = np.zeros(len(words) + 1, bool)
         seen[used] = True
         table = np.full(len(words) + 1, -1, np.int32)
