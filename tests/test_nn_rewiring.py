@@ -372,7 +372,7 @@ def test_a_loss_that_fails_leaves_the_network_as_it_was():
 
 @each_network
 def test_every_network_can_be_rewired(net):
-    rnn = gr.CTRNN(net, dt=2.0, generator=seeded())
+    rnn = gr.CTRNN(net, dt=2.0, delays=False, generator=seeded())
     optimizer = torch.optim.Adam(rnn.parameters())
     rnn(torch.zeros(1, 2, net.n_inputs))[1].sum().backward()
     optimizer.step()

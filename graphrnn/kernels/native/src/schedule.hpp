@@ -104,7 +104,9 @@ Chunks chunks_of(const Call& call, const Schedule& plan) {
     };
     if (plan.team == 1) {
         const index step = plan.bytes, fit = cache / 4 / (call.neurons * step);
-        const index steps = even_steps(call.steps, fit, (LEAST + step - 1) / step, (MOST + step - 1) / step);
+        // Each chunk begins with a copy of the window, which a short one would not be worth.
+        const index wished = call.window > 1 && fit < call.window ? call.window : fit;
+        const index steps = even_steps(call.steps, wished, (LEAST + step - 1) / step, (MOST + step - 1) / step);
         const index columns = together((steps + 1) * step);
         const double sums = double(plan.threads) * synapses * sizeof(T);
         const bool outgrown = columns * (steps + 1) * step > cache;
