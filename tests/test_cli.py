@@ -126,7 +126,8 @@ def test_what_cannot_be_described_is_to_be_converted(capsys):
         2,
         "",
         "graphrnn describe: error: edges.csv: needs a column for pre and post in its table of edges; it has "
-        "'a', 'b'. Say which with graphrnn convert edges.csv net.npz --column pre=NAME --column post=NAME.\n",
+        "'a', 'b'. Say which with graphrnn convert edges.csv net.npz --column pre=NAME --column post=NAME, "
+        "or put a row of names at the top where there is none.\n",
     )
 
 
