@@ -162,11 +162,13 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to oneself")
 @pytest.mark.parametrize("which", ["forward", "backward"])
 def test_ctrl_c_ends_a_long_call(which):
-    run = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, which], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert float(run.stdout) < 2
+    """Within 2 seconds, in one of three tries: others may have the processor for longer than that."""
+    command, waited = [sys.executable, "-c", INTERRUPTED, which], []
+    while not waited or (waited[-1] >= 2 and len(waited) < 3):
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        waited.append(float(run.stdout))
+    assert waited[-1] < 2, waited
 
 
 def test_without_the_library_torch_takes_over_and_says_why(monkeypatch):
