@@ -279,9 +279,11 @@ def test_the_dense_reference_is_for_small_networks_unless_named(monkeypatch):
     net = NETWORKS["asymmetric"]
     found = benchmark(net, **SMALL)
     assert "reference" not in found.table.index
+    cpu, float32 = torch.device("cpu"), torch.float32
+    why_not = {name: backend.unavailable(cpu, float32) for name, backend in BACKENDS.items()}
     assert found.left_out == {
         "reference": "dense, and this network is large; name it to time it all the same",
-        **({} if WHY_NOT is None else {"native": WHY_NOT}),
+        **{name: why for name, why in why_not.items() if why is not None},
     }
     named = benchmark(net, backends=["reference", "auto", "reference"], **SMALL)
     assert list(named.table.index) == ["reference", available_backends("cpu")[0]]
