@@ -17,7 +17,6 @@ __all__ = [
     "Ints",
     "against",
     "amounts_of",
-    "check_network",
     "chunks_of_rows",
     "known_weights",
     "matrix_of",
@@ -36,19 +35,6 @@ _LARGE = 1_000_000
 _FREE = 0.3  # in crowded wiring more trades fail and more rounds are taken, as if so much at least were free
 _NULLS, _NULLS_OF_LARGE = 20, 5
 _ALL_OF, _DRAWN = 2000, 500  # neurons to take all of, and how many to draw of more
-
-
-def check_network(call: str, net: Any) -> None:
-    """Refuse anything but a Connectome; the way out depends on what came."""
-    if isinstance(net, Connectome):
-        return
-    if hasattr(net, "to_connectome"):
-        hint = "Take the one with its weights: net = rnn.to_connectome()."
-    elif hasattr(net, "compile"):
-        hint = "Compile it first: net = graph.compile(seed=0)."
-    else:
-        hint = "Make one with graph.compile."
-    raise TypeError(f"`{call}` needs a Connectome; it got {type(net).__name__}. {hint}")
 
 
 def matrix_of(net: Connectome, data: NDArray[Any] | None = None, self_connections: bool = False) -> Any:

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphrnn._streams import Seed, resolve_seed, stream
 from graphrnn.connectome import Connectome
-from graphrnn.statistics._wiring import Ints, amounts_of, check_network
+from graphrnn.statistics._tally import check_connectome
+from graphrnn.statistics._wiring import Ints, amounts_of
 
 __all__ = ["best_partition", "communities", "modularity", "quality"]
 
@@ -46,7 +47,7 @@ def modularity(net: Connectome, partition: ArrayLike | None = None, *, weighted:
         Leicht and Newman, Phys. Rev. Lett. 100, 118703 (2008).
     """
     call = "statistics.modularity(net, ...)"
-    check_network("statistics.modularity(net)", net)
+    check_connectome("statistics.modularity(net)", net)
     part = net.area_index if partition is None else np.asarray(partition)
     if part.shape != (net.n_neurons,):
         raise ValueError(
@@ -95,7 +96,7 @@ def communities(net: Connectome, *, weighted: bool = False, seed: Seed = 0) -> I
         (2008).
     """
     call = "statistics.communities(net, ...)"
-    check_network("statistics.communities(net)", net)
+    check_connectome("statistics.communities(net)", net)
     amounts = amounts_of(call, net, weighted, self_connections=True)
     rng = stream(resolve_seed(call, seed), "communities")
     return best_partition(amounts, net.area_index.astype(np.int64), rng)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from graphrnn._streams import Seed, resolve_seed, stream
 from graphrnn.connectome import Connectome
+from graphrnn.statistics._tally import check_connectome
 from graphrnn.statistics._triads import TRIADS, census
 from graphrnn.statistics._wiring import (
-    check_network,
     matrix_of,
     number_of_nulls,
     number_of_samples,
@@ -120,7 +120,7 @@ def graph(
     import pandas as pd
 
     call = "statistics.graph(net, ...)"
-    check_network("statistics.graph(net)", net)
+    check_connectome("statistics.graph(net)", net)
     number = number_of_nulls(call, nulls, net)
     drawn = number_of_samples(call, samples, net)
     seed = resolve_seed(call, seed)

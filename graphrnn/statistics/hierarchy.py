@@ -9,8 +9,9 @@ import numpy as np
 
 from graphrnn import _checks
 from graphrnn.connectome import Connectome, kind_between
+from graphrnn.statistics._tally import check_connectome
 from graphrnn.statistics._trophic import basal_levels, coherence_of_basal, flow_incoherence, flow_levels
-from graphrnn.statistics._wiring import Floats, amounts_of, check_network, known_weights, matrix_of
+from graphrnn.statistics._wiring import Floats, amounts_of, known_weights, matrix_of
 
 if TYPE_CHECKING:
     import pandas
@@ -57,7 +58,7 @@ def trophic_levels(net: Connectome, *, method: str = "flow", weighted: bool = Fa
         Biol. 83 (1980); Johnson et al., PNAS 111 (2014).
     """
     call = "statistics.trophic_levels(net, ...)"
-    check_network("statistics.trophic_levels(net)", net)
+    check_connectome("statistics.trophic_levels(net)", net)
     _checks.one_of(call, "method", method, ("flow", "basal"))
     amounts = amounts_of(call, net, weighted)
     return flow_levels(amounts) if method == "flow" else basal_levels(amounts)
@@ -100,7 +101,7 @@ def infer_levels(net: Connectome, *, by: str = "synapses") -> pandas.Series:
     import pandas as pd
 
     call = "statistics.infer_levels(net, ...)"
-    check_network("statistics.infer_levels(net)", net)
+    check_connectome("statistics.infer_levels(net)", net)
     _checks.one_of(call, "by", by, ("synapses", "density", "weight"))
     amounts = _between_areas(call, net, by)
     names = pd.Index([area.name for area in net.areas], name="area")
@@ -154,7 +155,7 @@ def hierarchy(net: Connectome) -> pandas.Series:
     import pandas as pd
 
     call = "statistics.hierarchy(net)"
-    check_network(call, net)
+    check_connectome(call, net)
     between = _between_areas(call, net, "synapses")
     inferred = flow_levels(between)
     neurons = matrix_of(net, np.ones(net.hidden.size))

@@ -10,10 +10,10 @@ import numpy as np
 from graphrnn import _checks
 from graphrnn._streams import Seed, resolve_seed, stream
 from graphrnn.connectome import Connectome
+from graphrnn.statistics._tally import check_connectome
 from graphrnn.statistics._triads import TRIADS, Census, census
 from graphrnn.statistics._wiring import (
     against,
-    check_network,
     matrix_of,
     number_of_nulls,
     random_wirings,
@@ -76,7 +76,7 @@ def motifs(
         Science 298 (2002).
     """
     call = "statistics.motifs(net, ...)"
-    check_network("statistics.motifs(net)", net)
+    check_connectome("statistics.motifs(net)", net)
     number = number_of_nulls(call, nulls, net)
     _checks.count(call, "samples", samples)
     seed = resolve_seed(call, seed)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from graphrnn.connectome import HIDDEN_KINDS, Connectome, kind_between
 from graphrnn.connectome.edges import neuron_names
 from graphrnn.statistics._clustering import clustering_of
-from graphrnn.statistics._wiring import Floats, Ints, check_network, matrix_of
+from graphrnn.statistics._tally import check_connectome
+from graphrnn.statistics._wiring import Floats, Ints, matrix_of
 
 if TYPE_CHECKING:
     import pandas
@@ -88,7 +89,7 @@ def neurons(net: Connectome) -> pandas.DataFrame:
     """
     import pandas as pd
 
-    check_network("statistics.neurons(net)", net)
+    check_connectome("statistics.neurons(net)", net)
     matrix = matrix_of(net)
     columns: dict[str, NDArray[Any]] = {"sign": net.sign.astype(np.int64)}
     columns |= _degrees(net, "in") | _degrees(net, "out")
@@ -143,7 +144,7 @@ def degree_distribution(net: Connectome) -> pandas.DataFrame:
     import pandas as pd
     from scipy.stats import poisson
 
-    check_network("statistics.degree_distribution(net)", net)
+    check_connectome("statistics.degree_distribution(net)", net)
     n, into, out = net.n_neurons, net.hidden.in_degree, net.hidden.out_degree
     number = int(max(into.max(initial=0), out.max(initial=0))) + 1
     columns: dict[str, NDArray[Any]] = {

@@ -9,11 +9,11 @@ import numpy as np
 
 from graphrnn._streams import Seed, resolve_seed, stream
 from graphrnn.connectome import Connectome
+from graphrnn.statistics._tally import check_connectome
 from graphrnn.statistics._wiring import (
     Floats,
     Ints,
     against,
-    check_network,
     matrix_of,
     number_of_nulls,
     random_wirings,
@@ -66,7 +66,7 @@ def rich_club(net: Connectome, *, nulls: int | None = None, seed: Seed = 0) -> p
         (2013).
     """
     call = "statistics.rich_club(net, ...)"
-    check_network("statistics.rich_club(net)", net)
+    check_connectome("statistics.rich_club(net)", net)
     number = number_of_nulls(call, nulls, net)
     seed, matrix = resolve_seed(call, seed), matrix_of(net)
     randoms = random_wirings(matrix, number, stream(seed, "null"))

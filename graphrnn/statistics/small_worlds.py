@@ -12,8 +12,8 @@ from graphrnn._streams import Seed, resolve_seed, stream
 from graphrnn.connectome import Connectome
 from graphrnn.statistics._clustering import clustering_of
 from graphrnn.statistics._paths import steps_from
+from graphrnn.statistics._tally import check_connectome
 from graphrnn.statistics._wiring import (
-    check_network,
     matrix_of,
     number_of_nulls,
     number_of_samples,
@@ -84,7 +84,7 @@ def small_world(
         Random wiring of the same degrees: Maslov and Sneppen, Science 296 (2002).
     """
     call = "statistics.small_world(net, ...)"
-    check_network("statistics.small_world(net)", net)
+    check_connectome("statistics.small_world(net)", net)
     number = number_of_nulls(call, nulls, net)
     drawn = number_of_samples(call, samples, net)
     seed = resolve_seed(call, seed)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from graphrnn import _checks
 from graphrnn.connectome import Connectome
-from graphrnn.statistics._wiring import Floats, check_network, known_weights, matrix_of
+from graphrnn.statistics._tally import check_connectome
+from graphrnn.statistics._wiring import Floats, known_weights, matrix_of
 
 if TYPE_CHECKING:
     import pandas
@@ -62,7 +63,7 @@ def spectrum(
     import pandas as pd
 
     call = "statistics.spectrum(net, ...)"
-    check_network("statistics.spectrum(net)", net)
+    check_connectome("statistics.spectrum(net)", net)
     number = _checks.count(call, "n", n)
     weighted = _checks.boolean(call, "weighted", weighted)
     weights = known_weights(call, net) if weighted else np.ones(net.hidden.size)
