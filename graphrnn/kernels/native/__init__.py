@@ -168,14 +168,15 @@ class _Arguments:
         n_rows, n_cols = matrix.pattern.shape
         to.values = self.pointer(matrix.values)
         if plain:
-            to.matrix = self._pattern(crow, col, window * n_cols)
+            to.matrix = self._pattern(crow, col, n_cols, window, ahead=False)
+        else:
+            to.matrix.n_rows, to.matrix.n_cols = n_rows, n_cols
         if transposed:
-            to.transposed = self._pattern(t_crow, t_col, window * n_rows)
+            to.transposed = self._pattern(t_crow, t_col, n_rows, window, ahead=True)
             to.permutation = self.pointer(perm)
-        to.matrix.n_rows, to.matrix.n_cols = n_rows, window * n_cols
 
-    def _pattern(self, start: Tensor, col: Tensor, n_cols: int) -> native.Pattern:
-        found = layout(start, col, n_cols, self.shared)
+    def _pattern(self, start: Tensor, col: Tensor, n_cols: int, window: int, ahead: bool) -> native.Pattern:
+        found = layout(start, col, n_cols, self.shared, window=window, ahead=ahead)
         self.kept.extend(found.tensors)
         return found.fields
 

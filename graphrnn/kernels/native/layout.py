@@ -7,6 +7,7 @@ import weakref
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +30,7 @@ class _Known(NamedTuple):
     col: weakref.ref[Tensor]
     start: int  # its address
     version: tuple[int, int]
-    shared: int
+    settings: tuple[int, bool, int]
     layout: Layout
 
 
@@ -37,7 +38,9 @@ class _Known(NamedTuple):
 _known: dict[int, _Known] = {}
 
 
-def layout(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
+def layout(
+    start: Tensor, col: Tensor, n_cols: int, shared: int, *, window: int = 1, ahead: bool = False
+) -> Layout:
     """The layout of a pattern; found once, for as long as its tensors live and stay as they are.
 
     Args:
@@ -45,17 +48,20 @@ def layout(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
         col: column of each synapse (synapse,), int32.
         n_cols: number of columns.
         shared: rows of a group of eight from which on a column is a block.
+        window: number of steps that the columns count through, as in `delays.Delayed`; default one.
+        ahead: whether they count ahead, from the step without delay on, and not up to it.
     """
+    settings = (window, ahead, shared)
     # Changed in place is another pattern. Tensors of inference mode do not count their changes.
     if col.is_inference() or start.is_inference():
-        return _make(start, col, n_cols, shared)
+        return _make(start, col, n_cols, *settings)
     version, key = (start._version, col._version), id(col)
     known = _known.get(key)
-    if known is not None and known.col() is col and known[1:4] == (start.data_ptr(), version, shared):
+    if known is not None and known.col() is col and known[1:4] == (start.data_ptr(), version, settings):
         return known.layout
-    made = _make(start, col, n_cols, shared)
+    made = _make(start, col, n_cols, *settings)
     _known[key] = _Known(
-        weakref.ref(col, partial(_forget, _known, key)), start.data_ptr(), version, shared, made
+        weakref.ref(col, partial(_forget, _known, key)), start.data_ptr(), version, settings, made
     )
     return made
 
@@ -64,8 +70,57 @@ def _forget(known: dict[int, _Known], key: int, _: object) -> None:
     known.pop(key, None)  # an argument, because the module's names are gone when the interpreter ends
 
 
-def _make(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
+def _make(start: Tensor, col: Tensor, n_cols: int, window: int, ahead: bool, shared: int) -> Layout:
     start, col = start.contiguous(), col.contiguous()
+    if window == 1:
+        return _in_blocks(start, col, n_cols, shared)
+    col, late = _columns_in_use(col, n_cols, window, ahead)
+    made = _in_blocks(start, col, n_cols + late.n_late, shared)
+    late.point(made.fields)
+    return made._replace(tensors=(*made.tensors, *late.tensors))
+
+
+class _Late(NamedTuple):
+    """The columns of neurons of other steps, in the order of those columns."""
+
+    row: Tensor
+    steps: Tensor
+    fresh: int  # the first column of the neurons without delay
+    first: int  # and of the others
+
+    @property
+    def n_late(self) -> int:
+        return len(self.row)
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        return self.row, self.steps
+
+    def point(self, fields: native.Pattern) -> None:
+        fields.late_row, fields.late_steps = self.row.data_ptr(), self.steps.data_ptr()
+        fields.n_late, fields.fresh, fields.late = self.n_late, self.fresh, self.first
+
+
+def _columns_in_use(col: Tensor, n: int, window: int, ahead: bool) -> tuple[Tensor, _Late]:
+    """Columns that number all neurons without delay, and with it those alone that some synapse reads.
+
+    What a step reads then fits a cache however long the window is. The columns keep their order.
+    """
+    columns = col.numpy()
+    used = np.zeros(window * n, bool)
+    used[columns] = True
+    own = slice(0, n) if ahead else slice((window - 1) * n, None)
+    used[own] = True
+    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    fresh = int(number[own.start]) if n else 0
+    used[own] = False
+    slot, row = np.divmod(np.flatnonzero(used).astype(np.int32), np.int32(max(n, 1)))
+    steps = slot if ahead else np.int32(window - 1) - slot
+    late = _Late(torch.from_numpy(row), torch.from_numpy(steps), fresh, 0 if fresh else n)
+    return torch.from_numpy(number[columns]), late
+
+
+def _in_blocks(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
     n_rows = len(start) - 1
     fields = native.Pattern(n_rows=n_rows, n_cols=n_cols, n_synapses=len(col))
     where = (

@@ -23,6 +23,8 @@ class Pattern(ctypes.Structure):
         *((name, int64) for name in ("n_rows", "n_cols", "n_synapses")),
         *((name, pointer) for name in ("block_start", "block_col", "block_source")),
         *((name, pointer) for name in ("rest_start", "rest_col", "rest_source")),
+        *((name, pointer) for name in ("late_row", "late_steps")),
+        *((name, int64) for name in ("n_late", "fresh", "late")),
     ]
 
 

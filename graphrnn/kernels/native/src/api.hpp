@@ -7,12 +7,17 @@ namespace graphrnn {
 // A sparse matrix in groups of GROUP rows. A column that many rows of a group share is a block:
 // GROUP values side by side, zero where a row lacks the synapse. All other synapses are plain
 // compressed rows. `block_source` and `rest_source` number the synapses; null means none moved.
+// Synapses with delays read neurons of other steps, which have columns of their own: the k-th of these
+// `late` columns is neuron late_row[k], late_steps[k] steps off. The neurons without delay have theirs from
+// column `fresh` on, the late ones from column `late` on, of which one is 0.
 constexpr int GROUP = 8;
 
 struct Pattern {
     std::int64_t n_rows, n_cols, n_synapses;
     const std::int32_t *block_start, *block_col, *block_source;  // (group + 1), (block), (block, GROUP)
     const std::int32_t *rest_start, *rest_col, *rest_source;     // (row + 1), (rest), (rest)
+    const std::int32_t *late_row, *late_steps;                   // (late column), both
+    std::int64_t n_late, fresh, late;
 };
 
 // One sparse matrix, its transpose, and the gradient of its values.
@@ -23,9 +28,9 @@ struct Layer {
     void* grad_values;
 };
 
-// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there". With a
-// window of several steps the columns of the hidden matrix count through it, (step, neuron), the oldest step
-// first; those of its transpose count ahead; r0 and its gradient are (window, neuron, batch).
+// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there". Under
+// delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
+// hidden matrix lie that many steps back, those of its transpose ahead.
 struct Call {
     std::int64_t steps, neurons, batch;
     std::int32_t is_double, activation, threads;

@@ -14,12 +14,11 @@ class Tiles {
    public:
     using T = typename Tile::scalar;
 
-    Tiles(const Call& call, Control& control, const Matrices<T>& m, const Schedule& plan, index outer_rows, index workspaces, bool sums_alpha)
-        : call_(call), control_(control), m_(m), plan_(plan), tile_bytes_(aligned(call.neurons * Tile::WIDTH * sizeof(T))),
-          outer_bytes_(aligned(outer_rows * Tile::WIDTH * sizeof(T))), slots_(call.window > 1 ? ring_slots(call) : 0),
-          ring_bytes_(aligned(slots_ * call.neurons * Tile::WIDTH * sizeof(T))), workspaces_(workspaces),
-          memory_(workspaces * (3 * tile_bytes_ + ring_bytes_)),
-          outer_(plan.threads * outer_bytes_), alpha_(sums_alpha ? plan.tiles * tile_bytes_ : 0), barriers_(plan.tiles * sizeof(Barrier)) {
+    Tiles(const Call& call, Control& control, const Matrices<T>& m, const Schedule& plan, index outer_rows, index workspaces, bool back)
+        : call_(call), control_(control), m_(m), plan_(plan), read_bytes_(packed(plan.rows)), tile_bytes_(packed(call.neurons)),
+          outer_bytes_(packed(outer_rows)), ring_bytes_(back && call.window > 1 ? packed(call.window * call.neurons) : 0), workspaces_(workspaces),
+          memory_(workspaces * (2 * read_bytes_ + tile_bytes_ + ring_bytes_)), outer_(plan.threads * outer_bytes_), alpha_(back && call.grad_alpha ? plan.tiles * tile_bytes_ : 0),
+          barriers_(plan.tiles * sizeof(Barrier)) {
         for (index tile = 0; tile < plan.tiles; ++tile) (new (barriers_.template as<Barrier>() + tile) Barrier)->expect(plan.team);
     }
 
@@ -44,8 +43,7 @@ class Tiles {
     }
 
    private:
-    // Twice the window again, so that it is copied once in so many steps.
-    static index ring_slots(const Call& call) { return 3 * call.window; }
+    static index packed(index rows) { return aligned(rows * Tile::WIDTH * sizeof(T)); }
 
     Share<T> share(index tile, int member, bool team) const {
         const index workspace = workspaces_ == plan_.tiles ? tile : member, start = tile * Tile::WIDTH, left = call_.batch - start;
@@ -54,10 +52,10 @@ class Tiles {
         s.part = team ? member % plan_.team : 0, s.team = team ? plan_.team : 1, s.member = member;
         s.first_group = 0, s.last_group = m_.hidden.n_groups;
         if (team) divide(m_.hidden.n_groups, s.part, plan_.team, [&](index g) { return m_.hidden.work(g); }, s.first_group, s.last_group);
-        char* at = memory_.template as<char>() + workspace * (3 * tile_bytes_ + ring_bytes_);
-        s.tiles[0] = reinterpret_cast<T*>(at), s.tiles[1] = reinterpret_cast<T*>(at + tile_bytes_);
-        s.carried = reinterpret_cast<T*>(at + 2 * tile_bytes_);
-        s.ring = reinterpret_cast<T*>(at + 3 * tile_bytes_), s.slots = slots_;
+        char* at = memory_.template as<char>() + workspace * (2 * read_bytes_ + tile_bytes_ + ring_bytes_);
+        s.tiles[0] = reinterpret_cast<T*>(at), s.tiles[1] = reinterpret_cast<T*>(at + read_bytes_);
+        s.carried = reinterpret_cast<T*>(at + 2 * read_bytes_);
+        s.ring = ring_bytes_ ? reinterpret_cast<T*>(at + 2 * read_bytes_ + tile_bytes_) : nullptr;
         s.alpha = call_.grad_alpha ? reinterpret_cast<T*>(alpha_.template as<char>() + tile * tile_bytes_) : nullptr;
         s.outer = reinterpret_cast<T*>(outer_.template as<char>() + member * outer_bytes_);
         s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
@@ -69,7 +67,7 @@ class Tiles {
     Control& control_;
     const Matrices<T>& m_;
     const Schedule& plan_;
-    index tile_bytes_, outer_bytes_, slots_, ring_bytes_, workspaces_;
+    index read_bytes_, tile_bytes_, outer_bytes_, ring_bytes_, workspaces_;
     Buffer memory_, outer_, alpha_, barriers_;
 };
 
@@ -92,12 +90,12 @@ class PanelMemory {
         constexpr index LANES = ValueGradient<T>::LANES;
         panels_.step = step;
         panels_.delta_row = (steps * step + LANES - 1) / LANES * LANES;
-        panels_.rate_row = (call.window * step + panels_.delta_row + LANES - 1) / LANES * LANES;
+        panels_.rate_row = (step + panels_.delta_row + LANES - 1) / LANES * LANES;
         const index neurons = (call.neurons + GROUP - 1) / GROUP * GROUP;
         const bool rates = call.hidden.grad_values || call.readout.grad_values;
         const index inputs = call.input.grad_values ? call.input.matrix.n_cols : 0;
         const index outputs = call.readout.grad_values && call.grad_output ? call.readout.matrix.n_rows : 0;
-        sizes_[0] = neurons * panels_.delta_row, sizes_[1] = rates ? neurons * panels_.rate_row : 0;
+        sizes_[0] = neurons * panels_.delta_row, sizes_[1] = rates ? (neurons + call.hidden.matrix.n_late) * panels_.rate_row : 0;
         sizes_[2] = inputs * panels_.delta_row, sizes_[3] = outputs * panels_.delta_row;
         for (const index size : sizes_) bytes_ += aligned(size * sizeof(T));
         memory_ = Buffer(copies * bytes_);
@@ -126,7 +124,7 @@ class PanelMemory {
 template <class Tile>
 void run_backward_alone(const Call& call, Control& control, const Matrices<typename Tile::scalar>& m, const Schedule& plan, const Chunks& chunks) {
     using T = typename Tile::scalar;
-    const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.threads, call.grad_alpha);
+    const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.threads, true);
     const Gradients<T> gradients(call, plan.threads, plan.threads);
     const PanelMemory<T> memory(call, chunks.steps, Tile::WIDTH, plan.threads);
     auto body = [&](int member, int size) {
@@ -153,7 +151,7 @@ template <class Tile>
 void run_backward_together(const Call& call, Control& control, const Matrices<typename Tile::scalar>& m, const Schedule& plan,
                            const Chunks& chunks) {
     using T = typename Tile::scalar;
-    const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.tiles, call.grad_alpha);
+    const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.tiles, true);
     const Gradients<T> gradients(call, 1, call.threads);
     const PanelMemory<T> memory(call, chunks.steps, plan.tiles * Tile::WIDTH, 1);
     chunks.each(call.steps, [&](index first, index until) {
@@ -193,7 +191,7 @@ void forward_of(const Call& call, Control& control) {
     const Ordered<T> hidden(call, control, call.hidden, false), input(call, control, call.input, false);
     const Ordered<T> readout(call, control, call.readout, false);
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
-    const Schedule plan = schedule(call, call.batch * index(sizeof(T)), m);
+    const Schedule plan = schedule(call, call.hidden.matrix, call.batch * index(sizeof(T)), m);
     with_tile<T>(plan.bytes, [&](auto tile) { run_forward<decltype(tile)>(call, control, m, plan); });
 }
 
@@ -202,7 +200,7 @@ void backward_of(const Call& call, Control& control) {
     const Ordered<T> hidden(call, control, call.hidden, true), readout(call, control, call.readout, true);
     const Ordered<T> input(call, control, call.input, true);  // read for the gradient of x alone
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
-    const Schedule plan = schedule(call, call.batch * index(sizeof(T)), m);
+    const Schedule plan = schedule(call, call.hidden.transposed, call.batch * index(sizeof(T)), m);
     const Chunks chunks = Gradients<T>::wanted(call) ? chunks_of<T>(call, plan) : Chunks{call.steps, call.neurons, 1, plan.team == 1, false};
     with_tile<T>(plan.bytes, [&](auto tile) {
         if (chunks.alone)

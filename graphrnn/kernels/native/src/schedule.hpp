@@ -1,7 +1,5 @@
 // How wide the tiles of the batch are and which thread works on what.
 #pragma once
-#include <vector>
-
 #include "api.hpp"
 #include "sequence.hpp"
 
@@ -26,22 +24,9 @@ inline double cost(int bytes, index neurons, index cache_bytes) {
     return 0.3 + 1.2 * lines;
 }
 
-// How many steps of the window some synapse reads; their rates are what a product wants in the cache.
 template <class T>
-index steps_read(const Call& call, const Matrix<T>& m) {
-    if (call.window == 1 || m.empty()) return 1;
-    std::vector<char> read(call.window, 0);
-    const auto neurons = std::uint32_t(call.neurons);
-    for (index k = 0; k < m.n_rest; ++k) read[std::uint32_t(m.rest_col[k]) / neurons] = 1;
-    for (index k = 0; m.block_start && k < m.block_start[m.n_groups]; ++k) read[std::uint32_t(m.block_col[k]) / neurons] = 1;
-    index total = 0;
-    for (const char each : read) total += each;
-    return total;
-}
-
-template <class T>
-Schedule schedule(const Call& call, index batch_bytes, const Matrices<T>& m) {
-    const index rows = steps_read(call, m.hidden) * call.neurons;
+Schedule schedule(const Call& call, const Pattern& hidden, index batch_bytes, const Matrices<T>& m) {
+    const index rows = call.neurons + hidden.n_late;
     double work = 0;
     for (const Matrix<T>* matrix : {&m.hidden, &m.input, &m.readout})
         for (index g = 0; !matrix->empty() && g < matrix->n_groups; ++g) work += double(matrix->work(g));
@@ -94,26 +79,25 @@ template <class T>
 Chunks chunks_of(const Call& call, const Schedule& plan) {
     // Registers in a row: short sums waste their last step, long ones the cache; beyond 32 nothing is gained.
     constexpr index LEAST = 4 * BYTES, MOST = 32 * BYTES, FEWEST_SYNAPSES = 8, SHARED_BYTES = index(64) << 20;
+    const index sources = call.neurons + call.hidden.matrix.n_late;
     const double synapses = double(call.hidden.matrix.n_synapses), neurons = double(call.neurons);
     const index cache = call.cache_bytes, rates_bytes = call.steps * call.neurons * call.batch * index(sizeof(T));
     // Neurons whose rates stay in the cache, in parts of equal size; all where a part had too few synapses.
     const auto together = [&](index row) {
         const index fit = cache / 4 * 3 / row, least = fit < 256 ? 256 : fit;
-        const index parts = (call.neurons + least - 1) / least, columns = (call.neurons + parts - 1) / parts;
-        return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * neurons ? columns : call.window * call.neurons;
+        const index parts = (sources + least - 1) / least, columns = (sources + parts - 1) / parts;
+        return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * double(sources) ? columns : sources;
     };
     if (plan.team == 1) {
-        const index step = plan.bytes, fit = cache / 4 / (call.neurons * step);
-        // Each chunk begins with a copy of the window, which a short one would not be worth.
-        const index wished = call.window > 1 && fit < call.window ? call.window : fit;
-        const index steps = even_steps(call.steps, wished, (LEAST + step - 1) / step, (MOST + step - 1) / step);
+        const index step = plan.bytes, fit = cache / 4 / (sources * step);
+        const index steps = even_steps(call.steps, fit, (LEAST + step - 1) / step, (MOST + step - 1) / step);
         const index columns = together((steps + 1) * step);
         const double sums = double(plan.threads) * synapses * sizeof(T);
         const bool outgrown = columns * (steps + 1) * step > cache;
         if (!outgrown && sums <= double(rates_bytes) + 8e6) return {steps, columns, plan.threads, true, false};
     }
     const index step = plan.bytes * plan.tiles;
-    const index steps = even_steps(call.steps, SHARED_BYTES / (call.neurons * step), 1, (MOST + step - 1) / step);
+    const index steps = even_steps(call.steps, SHARED_BYTES / (sources * step), 1, (MOST + step - 1) / step);
     const index columns = together((steps + 1) * step);
     const bool small = synapses * double(call.steps) * double(call.batch) < 1e5;
     return {steps, columns, small ? 1 : call.threads, false, columns * (steps + 1) * step > cache};

@@ -18,11 +18,12 @@ struct Matrices {
 };
 
 // What some steps leave for the gradient of the values: for each neuron, input or readout one row, with
-// the steps side by side and the batch, tile by tile, within a step.
+// the steps side by side and the batch, tile by tile, within a step. The rates have rows for the late
+// columns too, and begin one step earlier.
 template <class T>
 struct Panels {
     T *deltas, *rates, *x, *grad_output;  // null where the values need no gradient
-    index delta_row, rate_row, step;      // numbers in a row, a window more of rates, and in a step
+    index delta_row, rate_row, step;      // numbers in a row, a step more of rates, and in a step
 };
 
 // One tile as one thread sees it.
@@ -31,9 +32,8 @@ struct Share {
     index start, width;             // of the batch
     index first_group, last_group;  // this thread's rows
     int part, team, member;
-    T *tiles[2], *carried, *alpha;  // packed rows (neuron, tile): two of rates, one of v or its gradient
-    T* ring;                        // under delays, instead of the tiles: packed rows (slot, neuron, tile)
-    index slots;
+    T *tiles[2], *carried, *alpha;  // packed rows: two of (column, tile), for this step and the last; (neuron, tile)
+    T* ring;                        // under delays, what the last steps gave back: packed rows (step, neuron, tile)
     T* outer;                       // packed rows of what comes from outside: inputs, or gradients of readouts
     Barrier* barrier;               // null for a thread that has the tile to itself
     bool outgrown;                  // whether the rates of a tile outgrow the cache
@@ -52,7 +52,7 @@ struct Sequence {
     Control& control;
     const Matrices<T>& m;
     const index batch = call.batch, step_size = call.neurons * call.batch;
-    const index window = call.window, slot = call.neurons * WIDTH;
+    const index window = call.window;
 
     // Brings the rows of the next group closer while this one is worked on.
     INLINE void fetch(const T* array, index at) const {
@@ -103,30 +103,40 @@ struct Sequence {
         return true;
     }
 
-    // Where a step writes and what it reads. Without delays two tiles take turns. A window moves through the ring,
-    // one slot a step, and begins anew with a copy of itself at the other end when it arrives there.
-    struct Place {
-        T *now, *before;
-    };
-    bool copy_window(const Share<T>& share, index to, index from) const {
-        const index row = share.first_group * GROUP * WIDTH, size = end_row(share) * WIDTH - row;
-        for (index k = 0; k < window && size > 0; ++k)  // a member without groups may stand behind the last row
-            std::memcpy(share.ring + (to + k) * slot + row, share.ring + (from + k) * slot + row, size * sizeof(T));
-        return wait(share);
+    // This thread's part of the late columns as they are `time` steps into the sequence; from(time, neuron) is where
+    // those rows lie, to(k) where that of the k-th late column goes.
+    template <class From, class To>
+    void copy_late(const Pattern& pattern, const Share<T>& share, index time, int sign, index width, From from, To to) const {
+        constexpr index AHEAD = 8;
+        const index first = pattern.n_late * share.part / share.team, last = pattern.n_late * (share.part + 1) / share.team;
+        const auto source = [&](index k) { return from(time + sign * pattern.late_steps[k], index(pattern.late_row[k])); };
+        for (index k = first; k < last; ++k) {
+            __builtin_prefetch(source(k + AHEAD < last ? k + AHEAD : k));
+            vec x[V];
+            Tile::load(source(k), width, x);
+            Tile::store(to(k), WIDTH, x);
+        }
     }
-    bool forth(const Share<T>& share, index t, Place& place) const {
-        place = {share.tiles[t & 1], share.tiles[(t + 1) & 1]};
-        if (window == 1) return true;
-        const index turn = t % (share.slots - window);
-        place = {share.ring + (turn + window) * slot, share.ring + turn * slot};
-        return turn || !t || copy_window(share, 0, share.slots - window);
+    // The rates of any step, those before the first included.
+    const T* rates_at(const Share<T>& share, index time, index neuron) const {
+        const T* step = time < 0 ? static_cast<const T*>(call.r0) + (window + time) * step_size
+                                 : static_cast<const T*>(call.rates) + time * step_size;
+        return step + neuron * batch + share.start;
     }
-    bool back(const Share<T>& share, index t, Place& place) const {
-        place = {share.tiles[t & 1], share.tiles[(t + 1) & 1]};
-        if (window == 1) return true;
-        const index done = call.steps - 1 - t, turn = done % (share.slots - window), at = share.slots - window - 1 - turn;
-        place = {share.ring + at * slot, share.ring + (at + 1) * slot};
-        return turn || !done || copy_window(share, share.slots - window, 0);
+    // Under delays, rows of what the last `window` steps gave back, each in the place of its turn; zero before that.
+    index turn(index time) const { return (time + window) % window; }
+    T* ring_at(const Share<T>& share, index turn, index neuron) const { return share.ring + (turn * call.neurons + neuron) * WIDTH; }
+    // What the step after the one at `time` reads late.
+    void read_late(const Share<T>& share, index time, T* tile) const {
+        const Pattern& p = call.hidden.matrix;
+        copy_late(p, share, time, -1, share.width, [&](index t, index i) { return rates_at(share, t, i); },
+                  [&](index k) { return tile + (p.late + k) * WIDTH; });
+    }
+    // What the step before the one at `time` gets back late.
+    void return_late(const Share<T>& share, index time, T* tile) const {
+        const Pattern& p = call.hidden.transposed;
+        copy_late(p, share, turn(time), 1, WIDTH, [&](index k, index i) { return ring_at(share, k < window ? k : k - window, i); },
+                  [&](index k) { return tile + (p.late + k) * WIDTH; });
     }
 
     void forward(const Share<T>& share) const {
@@ -135,18 +145,17 @@ struct Sequence {
         const T* noise = static_cast<const T*>(call.noise);
         T *rates = static_cast<T*>(call.rates), *states = static_cast<T*>(call.states);
         T* output = static_cast<T*>(call.output);
+        const T* rates_before = static_cast<const T*>(call.r0) + (window - 1) * step_size;
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
-        const index width = share.width;
+        const index width = share.width, fresh = call.hidden.matrix.fresh * WIDTH;
         T* const carried = share.carried;
-        for (index k = 0; k < window; ++k)
-            pack(static_cast<const T*>(call.r0) + k * step_size, share, share.first_group * GROUP, end_row(share),
-                 window == 1 ? share.tiles[1] : share.ring + k * slot, WIDTH);
+        pack(rates_before, share, share.first_group * GROUP, end_row(share), share.tiles[1] + fresh, WIDTH);
+        read_late(share, -1, share.tiles[1]);
         pack(call.v0, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
         if (!wait(share)) return;
         for (index t = 0; t < call.steps; ++t) {
-            Place place;
-            if (!forth(share, t, place)) return;
-            T *const now = place.now, *const before = place.before;
+            T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
+            read_late(share, t, now);
             pack(x + t * n_inputs * batch, share, 0, n_inputs, share.outer, WIDTH);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == 0 && control.stopped(share.member)) return;
@@ -177,12 +186,12 @@ struct Sequence {
                         Tile::load(noise + at, width, e);
                         for (int k = 0; k < V; ++k) r[q][k] += e[k];
                     }
-                    Tile::store(now + (row + q) * WIDTH, WIDTH, r[q]);
+                    Tile::store(now + fresh + (row + q) * WIDTH, WIDTH, r[q]);
                     Tile::store(rates + at, width, r[q]);
                 }
             }
             if (!wait(share)) return;
-            emit(m.readout, share, now, output + t * n_outputs * batch);
+            emit(m.readout, share, now + fresh, output + t * n_outputs * batch);
         }
         unpack(share.carried, share, call.v_last);
     }
@@ -191,8 +200,8 @@ struct Sequence {
     void start_backward(const Share<T>& share) const {
         pack(call.grad_v_last, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
         if (share.alpha) pack(nullptr, share, share.first_group * GROUP, end_row(share), share.alpha, WIDTH);
-        for (index k = 1; window > 1 && k <= window; ++k)
-            pack(nullptr, share, share.first_group * GROUP, end_row(share), share.ring + (share.slots - k) * slot, WIDTH);
+        for (index k = 0; share.ring && k < window; ++k)
+            pack(nullptr, share, share.first_group * GROUP, end_row(share), ring_at(share, k, 0), WIDTH);
     }
 
     // Steps [first, until), the last one first. With d = dL/dv of a step:
@@ -206,12 +215,14 @@ struct Sequence {
         T *grad_drive = static_cast<T*>(call.grad_drive), *grad_x = static_cast<T*>(call.grad_x);
         const index n_inputs = call.input.matrix.n_cols, n_outputs = grad_output ? call.readout.matrix.n_rows : 0;
         const Panels<T> panels = share.panels;
+        const Pattern& hidden = call.hidden.matrix;
+        T* const own_rates = panels.rates + hidden.fresh * panels.rate_row;  // those of no delay
         const index width = share.width;
         T *const carry = share.carried, *const sums = share.alpha;
         for (index t = until - 1; t >= first; --t) {
-            Place place;
-            if (!back(share, t, place)) return;
-            T *const now = place.now, *const before = place.before;
+            T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
+            return_late(share, t, now);
+            T* const given_back = share.ring ? ring_at(share, turn(t), 0) : nullptr;
             const index column = (t - first) * panels.step + share.column;
             const bool last = t + 1 == call.steps;
             pack(grad_output + t * n_outputs * batch, share, 0, n_outputs, share.outer, WIDTH);
@@ -232,7 +243,7 @@ struct Sequence {
                 for (int q = 0; q < rows; ++q) {
                     Tile::load(rates + here + q * batch, width, slope[q]);
                     if (panels.rates)
-                        Tile::store(panels.rates + (row + q) * panels.rate_row + column + window * panels.step, width, slope[q]);
+                        Tile::store(own_rates + (row + q) * panels.rate_row + column + panels.step, width, slope[q]);
                     if (call.noisy) Tile::load(states + here + q * batch, width, slope[q]);
                 }
                 if (call.noisy) M::rates(call.activation, slope[0], rows * V);
@@ -255,6 +266,7 @@ struct Sequence {
                     }
                     Tile::store(carry + i * WIDTH, WIDTH, carried);
                     Tile::store(now + i * WIDTH, WIDTH, g[q]);
+                    if (given_back) Tile::store(given_back + i * WIDTH, WIDTH, g[q]);
                     if (panels.deltas) Tile::store(panels.deltas + i * panels.delta_row + column, width, g[q]);
                     if (grad_drive) Tile::store(grad_drive + at, width, g[q]);
                     if (sums) {
@@ -267,17 +279,16 @@ struct Sequence {
                     }
                 }
             }
+            if (panels.rates)
+                copy_late(hidden, share, t - 1, -1, width, [&](index time, index i) { return rates_at(share, time, i); },
+                          [&](index k) { return panels.rates + (hidden.late + k) * panels.rate_row + column; });
             if (!wait(share)) return;
             if (grad_x) emit(m.input, share, now, grad_x + t * n_inputs * batch);
         }
-        for (index k = 0; panels.rates && k < window; ++k) {
-            const index time = first - window + k;
-            const T* earlier = time < 0 ? static_cast<const T*>(call.r0) + (window + time) * step_size : rates + time * step_size;
-            for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
-                vec r[V];
-                Tile::load(earlier + i * batch + share.start, width, r);
-                Tile::store(panels.rates + i * panels.rate_row + share.column + k * panels.step, width, r);
-            }
+        for (index i = share.first_group * GROUP; panels.rates && i < end_row(share); ++i) {
+            vec r[V];
+            Tile::load(rates_at(share, first - 1, i), width, r);
+            Tile::store(own_rates + i * panels.rate_row + share.column, width, r);
         }
     }
 
@@ -285,17 +296,18 @@ struct Sequence {
         unpack(share.carried, share, call.grad_v0);
         T* grad_r0 = static_cast<T*>(call.grad_r0);
         for (index t = -1; grad_r0 && t >= -window; --t) {
-            Place place;
-            if (!back(share, t, place)) return;
+            T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
             for (index group = share.first_group; group < share.last_group; ++group) {
                 vec x[GROUP][V];
                 Tile::clear(x);
-                Tile::add_product(m.hidden, group, share.outgrown, place.before, x);
+                Tile::add_product(m.hidden, group, share.outgrown, before, x);
                 for (int q = 0; q < m.hidden.rows(group); ++q)
                     Tile::store(grad_r0 + (window + t) * step_size + (group * GROUP + q) * batch + share.start, share.width, x[q]);
             }
-            if (window == 1) break;
-            pack(nullptr, share, share.first_group * GROUP, end_row(share), place.now, WIDTH);
+            if (!share.ring) break;
+            pack(nullptr, share, share.first_group * GROUP, end_row(share), now, WIDTH);  // nothing from before the sequence
+            pack(nullptr, share, share.first_group * GROUP, end_row(share), ring_at(share, turn(t), 0), WIDTH);
+            return_late(share, t, now);
             if (!wait(share)) return;
         }
         for (index i = share.first_group * GROUP; share.alpha && i < end_row(share); ++i) {

@@ -9,26 +9,12 @@ namespace graphrnn::GRAPHRNN_ISA {
 // Rows of numbers, `stride` apart.
 template <class T>
 struct Rows {
-    static constexpr bool SPARSE = false;
     const T* data;
     index stride;
     const T* operator[](index i) const { return data + i * stride; }
 };
 
-// The same where columns count through a window of time, (step, neuron): rows that begin some steps later.
 template <class T>
-struct WindowRows {
-    static constexpr bool SPARSE = true;  // many columns, of which most have no synapse
-    const T* data;
-    index stride, step;
-    std::uint32_t neurons;
-    const T* operator[](index i) const {
-        const std::uint32_t late = std::uint32_t(i) / neurons;
-        return data + index(std::uint32_t(i) - late * neurons) * stride + late * step;
-    }
-};
-
-template <class T, class Right = Rows<T>>
 struct ValueGradient {
     using S = Simd<T, BYTES>;
     using vec = typename S::vec;
@@ -38,7 +24,7 @@ struct ValueGradient {
     T *rest_sums, *block_sums;        // (rest) and (block, GROUP), in the order of the pattern
     std::int32_t *row_at, *block_at;  // synapses and blocks dealt with: (row) and (group)
     Rows<T> left;                     // of the rows of the pattern
-    Right right;                      // and of its columns
+    Rows<T> right;                    // and of its columns
     index size;                       // numbers in a row, whole registers
     index columns;                    // of rows on the right that are looked at together
     bool outgrown;                    // whether those outgrow the cache
@@ -130,18 +116,6 @@ struct ValueGradient {
         block_at[group] = std::int32_t(k);
     }
 
-    // Where the next columns that are looked at together end; leaps over those without a synapse.
-    index following(index end, index first, index last, index end_row) const {
-        if constexpr (!Right::SPARSE) return end + columns;
-        index next = pattern.n_cols;
-        for (index i = first * GROUP; i < end_row; ++i)
-            if (row_at[i] < pattern.rest_start[i + 1] && pattern.rest_col[row_at[i]] < next) next = pattern.rest_col[row_at[i]];
-        for (index group = first; pattern.block_start && group < last; ++group)
-            if (block_at[group] < pattern.block_start[group + 1] && pattern.block_col[block_at[group]] < next)
-                next = pattern.block_col[block_at[group]];
-        return next == pattern.n_cols ? next + columns : (next / columns + 1) * columns;
-    }
-
     // Adds to the synapses of the groups [first, last); less where the call is to end.
     template <int Length, bool Fetch>
     void add_rows(index first, index last, Control& control, int member) const {
@@ -149,7 +123,7 @@ struct ValueGradient {
         for (index i = first * GROUP; i < end_row; ++i) row_at[i] = pattern.rest_start[i];
         if (pattern.block_start)
             for (index group = first; group < last; ++group) block_at[group] = pattern.block_start[group];
-        for (index end = columns; end - columns < pattern.n_cols; end = following(end, first, last, end_row))
+        for (index end = columns; end - columns < pattern.n_cols; end += columns)
             for (index group = first; group < last; ++group) {
                 if (group % 256 == 255 && control.stopped(member)) return;
                 if (pattern.block_start) blocks(group, end);
