@@ -1,10 +1,12 @@
 // Runs the native library by itself, over many sizes, tiles, teams and numbers of threads, and compares each
 // result with that of one thread. Built with -fsanitize=thread it looks for races: torch's OpenMP threads
 // would hide them from the sanitizer, and without OpenMP the library starts threads of its own.
-// docs/native-backend.md says how to build and run it; it needs no torch and no Python.
+// docs/building.md says how to build and run it; it needs no torch and no Python.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "../graphrnn/kernels/native/src/api.hpp"
@@ -27,7 +29,7 @@ int choose(std::initializer_list<int> from) { return from.begin()[generator() % 
 
 // Where the synapses are, some in blocks.
 struct Rows {
-    Ints start, col, parts[6];
+    Ints start, col, parts[6], late_row, late_steps;
     graphrnn::Pattern pattern{};
     void finish(int n_cols, int shared) {
         const std::int64_t n_rows = std::int64_t(start.size()) - 1, n = std::int64_t(col.size());
@@ -39,6 +41,11 @@ struct Rows {
                              parts[3].data(), parts[4].data(), parts[5].data());
         pattern = {n_rows, n_cols, n, parts[0].data(), parts[1].data(), parts[2].data(), parts[3].data(), parts[4].data(), parts[5].data()};
         if (blocks == 0) pattern = {n_rows, n_cols, n, nullptr, nullptr, nullptr, start.data(), col.data(), nullptr};
+        pattern.reach = n_cols;
+    }
+    void late(int n_late, int first, int fresh) {
+        pattern.late_row = late_row.data(), pattern.late_steps = late_steps.data();
+        pattern.n_late = n_late, pattern.late = first, pattern.fresh = fresh;
     }
 };
 
@@ -50,32 +57,42 @@ std::vector<T> numbers(std::int64_t size, double scale) {
     return result;
 }
 
-// One sparse matrix, its transpose, its values and their gradient.
+// One sparse matrix, its transpose, its values and their gradient. Under delays there is a column for each
+// neuron and step of the window, before those without delay; in the transpose behind them.
 template <class T>
 struct Matrix {
     Rows rows, columns;
     Ints permutation;
     std::vector<T> values, grad;
-    Matrix(int n_post, int n_pre, double density, int shared) {
+    Matrix(int n_post, int n_pre, double density, int shared, int window = 1) {
+        const int n_late = (window - 1) * n_pre;
         std::vector<Ints> at(n_pre), source(n_pre);
         rows.start = {0};
         for (int i = 0; i < n_post; ++i) {
-            for (int j = 0; j < n_pre; ++j)
-                if (generator() < density * 4294967296.0) {
-                    at[j].push_back(i), source[j].push_back(int(rows.col.size()));
-                    rows.col.push_back(j);
+            for (int column = 0; column < window * n_pre; ++column)
+                if (generator() < density / window * 4294967296.0) {
+                    const int steps = window - 1 - column / n_pre, j = column % n_pre;
+                    at[j].push_back(steps * n_post + i), source[j].push_back(int(rows.col.size()));
+                    rows.col.push_back(column);
                 }
             rows.start.push_back(int(rows.col.size()));
         }
         columns.start = {0};
         for (int j = 0; j < n_pre; ++j) {
-            columns.col.insert(columns.col.end(), at[j].begin(), at[j].end());
-            permutation.insert(permutation.end(), source[j].begin(), source[j].end());
+            std::vector<std::pair<int, int>> sorted;
+            for (std::size_t k = 0; k < at[j].size(); ++k) sorted.emplace_back(at[j][k], source[j][k]);
+            std::sort(sorted.begin(), sorted.end());
+            for (const auto& [column, k] : sorted) columns.col.push_back(column), permutation.push_back(k);
             columns.start.push_back(int(columns.col.size()));
         }
         values = numbers<T>(std::int64_t(rows.col.size()), 0.3), grad.resize(values.size());
         permutation.push_back(0);
-        rows.finish(n_pre, shared), columns.finish(n_post, shared);
+        rows.finish(n_pre + n_late, shared), columns.finish(window * n_post, shared);
+        for (int k = 0; k < n_late; ++k) {
+            rows.late_row.push_back(k % n_pre), rows.late_steps.push_back(window - 1 - k / n_pre);
+            columns.late_row.push_back(k % n_pre), columns.late_steps.push_back(1 + k / n_pre);
+        }
+        rows.late(n_late, 0, n_late), columns.late(n_late, n_post, 0);
     }
     graphrnn::Layer layer() {
         return {rows.pattern, columns.pattern, permutation.data(), values.data(), rows.pattern.n_synapses ? grad.data() : nullptr};
@@ -98,18 +115,18 @@ double difference(const std::vector<std::vector<T>>& a, const std::vector<std::v
 template <class T>
 bool network() {
     const int n = choose({1, 9, 40, 130}), steps = choose({1, 2, 5, 14}), batch = choose({1, 3, 16, 33, 70});
-    const int shared = choose({1, 3, 9}), n_inputs = choose({0, 2, 9}), n_readouts = choose({0, 1, 9});
-    Matrix<T> hidden(n, n, choose({0, 10, 50}) / 100.0, shared), input(n, n_inputs, 0.5, shared), readout(n_readouts, n, 0.5, shared);
+    const int window = choose({1, 1, 2, 7}), shared = choose({1, 3, 9}), n_inputs = choose({0, 2, 9}), n_readouts = choose({0, 1, 9});
+    Matrix<T> hidden(n, n, choose({0, 10, 50}) / 100.0, shared, window), input(n, n_inputs, 0.5, shared), readout(n_readouts, n, 0.5, shared);
     const std::int64_t state = std::int64_t(n) * batch, all = state * steps, outer = std::int64_t(steps) * batch;
     auto x = numbers<T>(outer * n_inputs, 1), bias = numbers<T>(n, 0.1), drive = numbers<T>(all, 1), alpha = numbers<T>(n, 0.05);
-    auto v0 = numbers<T>(state, 1), r0 = numbers<T>(state, 1), noise = numbers<T>(all, 0.1);
+    auto v0 = numbers<T>(state, 1), r0 = numbers<T>(window * state, 1), noise = numbers<T>(all, 0.1);
     auto grad_rates = numbers<T>(all, 1), grad_output = numbers<T>(outer * n_readouts, 1), grad_v = numbers<T>(state, 1);
     for (T& a : alpha) a = T(0.5) + a;
     std::vector<std::vector<T>> expected;
     for (int trial = 0; trial < 6; ++trial) {
         graphrnn::Call call{};
         call.steps = steps, call.neurons = n, call.batch = batch, call.is_double = sizeof(T) == 8, call.activation = graphrnn::TANH;
-        call.threads = trial ? choose({1, 2, 3, 4}) : 1;
+        call.window = window, call.threads = trial ? choose({1, 2, 3, 4}) : 1;
         call.isa = int(generator() % (graphrnn_best_isa() + 1)), call.noisy = 1, call.cache_bytes = choose({1, 4096, 1 << 20});
         const bool fixed = trial && generator() % 4;
         call.tile_bytes = fixed ? choose({16, 32, 64}) : 0, call.team = fixed ? choose({1, call.threads}) : 0;
@@ -117,7 +134,7 @@ bool network() {
         call.x = x.data(), call.bias = bias.data(), call.drive = drive.data(), call.alpha = alpha.data();
         call.v0 = v0.data(), call.r0 = r0.data(), call.noise = noise.data();
         std::vector<T> rates(all), states(all), v_last(state), output(outer * n_readouts + 1);
-        std::vector<T> grad_x(outer * n_inputs + 1), grad_bias(n), grad_drive(all), grad_alpha(n), grad_v0(state), grad_r0(state);
+        std::vector<T> grad_x(outer * n_inputs + 1), grad_bias(n), grad_drive(all), grad_alpha(n), grad_v0(state), grad_r0(window * state);
         call.rates = rates.data(), call.states = states.data(), call.v_last = v_last.data(), call.output = output.data();
         call.release = [] { return static_cast<void*>(nullptr); }, call.acquire = [](void*) {}, call.interrupted = [] { return 0; };
         if (graphrnn_forward(&call) != graphrnn::DONE) return false;

@@ -18,11 +18,13 @@ from graphrnn.kernels import (
     Pattern,
     available_backends,
     choose_backend,
+    delayed_pattern,
     native,
     recurrence,
 )
 from graphrnn.kernels.native import crossover, library
 from graphrnn.kernels.native.crossover import Crossover
+from graphrnn.kernels.native.layout import layout
 
 NATIVE = BACKENDS["native"]
 WHY_NOT = NATIVE.unavailable(torch.device("cpu"), torch.float32)
@@ -95,6 +97,21 @@ def test_no_path_through_the_library_changes_the_result(isa, seed, threads, monk
     longest, n_synapses = rng.choice([1, 2, 5, 40]), drawn.patterns["values"].n_synapses
     late = np.random.default_rng(seed).integers(0, longest + 1, n_synapses)
     assert_equals_the_reference(with_delays(drawn, late)[0], dtype, activation=activation)
+
+
+@built
+def test_only_the_delays_that_some_synapse_has_take_room():
+    """Two areas of 40; what comes from the second is 30 steps late."""
+    mask = np.ones((80, 80), bool)
+    post, pre = np.nonzero(mask)
+    late = np.where((pre >= 40) & (post < 40), 30, 0)
+    pattern, _, window = delayed_pattern(post, pre, late, 80)
+    plain = layout(pattern.crow, pattern.col, 80, 9, window=window).fields
+    back = layout(pattern.t_crow, pattern.t_col, 80, 9, window=window, ahead=True).fields
+    assert window == 31
+    assert (plain.n_cols, plain.n_late, plain.late, plain.fresh) == (120, 40, 0, 40)
+    assert (back.n_cols, back.n_late, back.late, back.fresh) == (120, 40, 80, 0)
+    assert plain.reach == back.reach == 80  # each neuron reads 80 of them
 
 
 @built

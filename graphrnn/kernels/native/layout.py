@@ -130,7 +130,9 @@ def _in_blocks(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
         ctypes.c_void_p(col.data_ptr()),
         shared,
     )
-    n_blocks, n_rest = ctypes.c_int64(), ctypes.c_int64()
+    n_blocks, n_rest, reach = ctypes.c_int64(), ctypes.c_int64(), ctypes.c_int64()
+    native.call("graphrnn_reach", *where[:4], ctypes.byref(reach))
+    fields.reach = reach.value
     native.call("graphrnn_count_blocks", *where, ctypes.byref(n_blocks), ctypes.byref(n_rest))
     if n_blocks.value == 0 or len(col) - n_rest.value < FEWEST * len(col):
         fields.rest_start, fields.rest_col = start.data_ptr(), col.data_ptr()

@@ -24,7 +24,7 @@ class Pattern(ctypes.Structure):
         *((name, pointer) for name in ("block_start", "block_col", "block_source")),
         *((name, pointer) for name in ("rest_start", "rest_col", "rest_source")),
         *((name, pointer) for name in ("late_row", "late_steps")),
-        *((name, int64) for name in ("n_late", "fresh", "late")),
+        *((name, int64) for name in ("n_late", "fresh", "late", "reach")),
     ]
 
 

@@ -18,6 +18,7 @@ struct Pattern {
     const std::int32_t *rest_start, *rest_col, *rest_source;     // (row + 1), (rest), (rest)
     const std::int32_t *late_row, *late_steps;                   // (late column), both
     std::int64_t n_late, fresh, late;
+    std::int64_t reach;  // columns that an eighth of the rows reads, on average: what is wanted in the cache at once
 };
 
 // One sparse matrix, its transpose, and the gradient of its values.

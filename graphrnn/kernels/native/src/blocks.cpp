@@ -61,6 +61,23 @@ EXPORT int graphrnn_count_blocks(std::int64_t n_rows, std::int64_t n_cols, const
     return graphrnn::OUT_OF_MEMORY;
 }
 
+EXPORT int graphrnn_reach(std::int64_t n_rows, std::int64_t n_cols, const std::int32_t* start, const std::int32_t* col,
+                          std::int64_t* reach) try {
+    constexpr std::int64_t STRETCHES = 8;
+    const std::int64_t stretches = n_rows < STRETCHES ? 1 : STRETCHES;
+    std::vector<std::uint8_t> last(n_cols, 0);  // stretch that read a column last, from 1 on
+    std::int64_t total = 0;
+    for (std::int64_t s = 0; s < stretches; ++s)
+        for (std::int64_t k = start[n_rows * s / stretches]; k < start[n_rows * (s + 1) / stretches]; ++k) {
+            total += last[col[k]] != s + 1;
+            last[col[k]] = std::uint8_t(s + 1);
+        }
+    *reach = total / stretches;
+    return graphrnn::DONE;
+} catch (...) {
+    return graphrnn::OUT_OF_MEMORY;
+}
+
 EXPORT int graphrnn_find_blocks(std::int64_t n_rows, std::int64_t n_cols, const std::int32_t* start, const std::int32_t* col, int shared,
                                 std::int32_t* block_start, std::int32_t* block_col, std::int32_t* block_source, std::int32_t* rest_start,
                                 std::int32_t* rest_col, std::int32_t* rest_source) try {

@@ -15,7 +15,7 @@ class Tiles {
     using T = typename Tile::scalar;
 
     Tiles(const Call& call, Control& control, const Matrices<T>& m, const Schedule& plan, index outer_rows, index workspaces, bool back)
-        : call_(call), control_(control), m_(m), plan_(plan), read_bytes_(packed(plan.rows)), tile_bytes_(packed(call.neurons)),
+        : call_(call), control_(control), m_(m), plan_(plan), read_bytes_(packed(call.neurons + (back ? call.hidden.transposed : call.hidden.matrix).n_late)), tile_bytes_(packed(call.neurons)),
           outer_bytes_(packed(outer_rows)), ring_bytes_(back && call.window > 1 ? packed(call.window * call.neurons) : 0), workspaces_(workspaces),
           memory_(workspaces * (2 * read_bytes_ + tile_bytes_ + ring_bytes_)), outer_(plan.threads * outer_bytes_), alpha_(back && call.grad_alpha ? plan.tiles * tile_bytes_ : 0),
           barriers_(plan.tiles * sizeof(Barrier)) {
@@ -59,7 +59,8 @@ class Tiles {
         s.alpha = call_.grad_alpha ? reinterpret_cast<T*>(alpha_.template as<char>() + tile * tile_bytes_) : nullptr;
         s.outer = reinterpret_cast<T*>(outer_.template as<char>() + member * outer_bytes_);
         s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
-        s.outgrown = plan_.rows * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
+        s.far_back = packed(call_.window * call_.neurons) > call_.cache_bytes;
+        s.outgrown = plan_.reach * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
         return s;
     }
 

@@ -11,22 +11,21 @@ struct Schedule {
     int bytes = NARROWEST;  // of the batch in one tile
     index tiles = 1;
     int threads = 1, team = 1;  // threads in all, and on each tile
-    index rows = 0;             // of rates that a product reads
+    index reach = 0;            // rows of rates that are wanted in the cache at once
 };
 
 // Rough cost of one step of one tile per unit of work, in nanoseconds: reading the synapse, then
 // gathering and adding up its row of rates, which costs more the farther away those lie.
-inline double cost(int bytes, index neurons, index cache_bytes) {
+inline double cost(int bytes, index reach, index cache_bytes) {
     constexpr index FIRST_CACHE = 32 << 10;
     const double lines = bytes < 64 ? 1 : bytes / 64.0;
-    if (neurons * bytes <= FIRST_CACHE) return 0.2 + 0.2 * lines;
-    if (neurons * bytes * 3 / 2 <= cache_bytes) return 0.15 + 0.37 * lines;
+    if (reach * bytes <= FIRST_CACHE) return 0.2 + 0.2 * lines;
+    if (reach * bytes * 3 / 2 <= cache_bytes) return 0.15 + 0.37 * lines;
     return 0.3 + 1.2 * lines;
 }
 
 template <class T>
 Schedule schedule(const Call& call, const Pattern& hidden, index batch_bytes, const Matrices<T>& m) {
-    const index rows = call.neurons + hidden.n_late;
     double work = 0;
     for (const Matrix<T>* matrix : {&m.hidden, &m.input, &m.readout})
         for (index g = 0; !matrix->empty() && g < matrix->n_groups; ++g) work += double(matrix->work(g));
@@ -37,15 +36,15 @@ Schedule schedule(const Call& call, const Pattern& hidden, index batch_bytes, co
     double least = -1;
     const auto offer = [&](int bytes, index tiles, int own, int team, double time) {
         if (least >= 0 && time >= least) return;
-        best = {bytes, tiles, own, team, rows};
+        best = {bytes, tiles, own, team, hidden.reach};
         least = time;
     };
     for (int bytes = WIDEST; bytes >= NARROWEST; bytes /= 2) {
         const index tiles = (batch_bytes + bytes - 1) / bytes;
-        const double step = work * cost(bytes, rows, call.cache_bytes);
+        const double step = work * cost(bytes, hidden.reach, call.cache_bytes);
         const int own = tiles < threads ? int(tiles) : threads, team = int(threads / tiles);
         if (bytes == call.tile_bytes)  // asked for, by tests and by whoever measures
-            return call.team > 1 ? Schedule{bytes, tiles, int(tiles) * call.team, call.team, rows} : Schedule{bytes, tiles, own, 1, rows};
+            return call.team > 1 ? Schedule{bytes, tiles, int(tiles) * call.team, call.team, hidden.reach} : Schedule{bytes, tiles, own, 1, hidden.reach};
         offer(bytes, tiles, 1, 1, step * double(tiles));
         offer(bytes, tiles, own, 1, step * double((tiles + own - 1) / own) + THREAD / double(call.steps));
         if (team > 1) offer(bytes, tiles, int(tiles) * team, team, TOGETHER * step / team + BARRIER + THREAD / double(call.steps));

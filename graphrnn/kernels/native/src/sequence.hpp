@@ -36,7 +36,7 @@ struct Share {
     T* ring;                        // under delays, what the last steps gave back: packed rows (step, neuron, tile)
     T* outer;                       // packed rows of what comes from outside: inputs, or gradients of readouts
     Barrier* barrier;               // null for a thread that has the tile to itself
-    bool outgrown;                  // whether the rates of a tile outgrow the cache
+    bool outgrown, far_back;        // whether the rates that a step reads, and those of the whole window, outgrow the cache
     Panels<T> panels;
     index column;                   // of this tile within a step of a panel
 };
@@ -103,40 +103,48 @@ struct Sequence {
         return true;
     }
 
-    // This thread's part of the late columns as they are `time` steps into the sequence; from(time, neuron) is where
-    // those rows lie, to(k) where that of the k-th late column goes.
-    template <class From, class To>
-    void copy_late(const Pattern& pattern, const Share<T>& share, index time, int sign, index width, From from, To to) const {
-        constexpr index AHEAD = 8;
+    // Rows of one step, or of where they are to go.
+    struct Place {
+        T* start;
+        index stride;
+    };
+    // This thread's part of the late columns of a pattern, each at its row of `to`; from(d) is the place of the
+    // step that those of d steps read.
+    template <class From>
+    void copy_late(const Pattern& pattern, const Share<T>& share, index width, From from, Place to) const {
+        constexpr index AHEAD = 32;
         const index first = pattern.n_late * share.part / share.team, last = pattern.n_late * (share.part + 1) / share.team;
-        const auto source = [&](index k) { return from(time + sign * pattern.late_steps[k], index(pattern.late_row[k])); };
-        for (index k = first; k < last; ++k) {
-            __builtin_prefetch(source(k + AHEAD < last ? k + AHEAD : k));
-            vec x[V];
-            Tile::load(source(k), width, x);
-            Tile::store(to(k), WIDTH, x);
+        for (index k = first; k < last;) {
+            const index steps = pattern.late_steps[k];
+            const Place step = from(steps);
+            const std::int32_t* row = pattern.late_row;
+            for (; k < last && pattern.late_steps[k] == steps; ++k) {
+                if (share.far_back) __builtin_prefetch(step.start + row[k + AHEAD < last ? k + AHEAD : k] * step.stride);
+                vec x[V];
+                Tile::load(step.start + row[k] * step.stride, width, x);
+                Tile::store(to.start + k * to.stride, WIDTH, x);
+            }
         }
     }
     // The rates of any step, those before the first included.
-    const T* rates_at(const Share<T>& share, index time, index neuron) const {
-        const T* step = time < 0 ? static_cast<const T*>(call.r0) + (window + time) * step_size
-                                 : static_cast<const T*>(call.rates) + time * step_size;
-        return step + neuron * batch + share.start;
+    Place rates_at(const Share<T>& share, index time) const {
+        T* step = time < 0 ? static_cast<T*>(const_cast<void*>(call.r0)) + (window + time) * step_size
+                           : static_cast<T*>(call.rates) + time * step_size;
+        return {step + share.start, batch};
     }
-    // Under delays, rows of what the last `window` steps gave back, each in the place of its turn; zero before that.
-    index turn(index time) const { return (time + window) % window; }
-    T* ring_at(const Share<T>& share, index turn, index neuron) const { return share.ring + (turn * call.neurons + neuron) * WIDTH; }
+    // Under delays, what each of the last `window` steps gave back, in turns; zero before that.
+    Place given_back(const Share<T>& share, index time) const {
+        return {share.ring + (time + window) % window * call.neurons * WIDTH, WIDTH};
+    }
     // What the step after the one at `time` reads late.
     void read_late(const Share<T>& share, index time, T* tile) const {
         const Pattern& p = call.hidden.matrix;
-        copy_late(p, share, time, -1, share.width, [&](index t, index i) { return rates_at(share, t, i); },
-                  [&](index k) { return tile + (p.late + k) * WIDTH; });
+        copy_late(p, share, share.width, [&](index d) { return rates_at(share, time - d); }, {tile + p.late * WIDTH, WIDTH});
     }
     // What the step before the one at `time` gets back late.
     void return_late(const Share<T>& share, index time, T* tile) const {
         const Pattern& p = call.hidden.transposed;
-        copy_late(p, share, turn(time), 1, WIDTH, [&](index k, index i) { return ring_at(share, k < window ? k : k - window, i); },
-                  [&](index k) { return tile + (p.late + k) * WIDTH; });
+        copy_late(p, share, WIDTH, [&](index d) { return given_back(share, time + d); }, {tile + p.late * WIDTH, WIDTH});
     }
 
     void forward(const Share<T>& share) const {
@@ -201,7 +209,8 @@ struct Sequence {
         pack(call.grad_v_last, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
         if (share.alpha) pack(nullptr, share, share.first_group * GROUP, end_row(share), share.alpha, WIDTH);
         for (index k = 0; share.ring && k < window; ++k)
-            pack(nullptr, share, share.first_group * GROUP, end_row(share), ring_at(share, k, 0), WIDTH);
+            pack(nullptr, share, share.first_group * GROUP, end_row(share), given_back(share, k).start, WIDTH);
+        if (share.ring) wait(share);  // the others read these zeros
     }
 
     // Steps [first, until), the last one first. With d = dL/dv of a step:
@@ -222,7 +231,7 @@ struct Sequence {
         for (index t = until - 1; t >= first; --t) {
             T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
             return_late(share, t, now);
-            T* const given_back = share.ring ? ring_at(share, turn(t), 0) : nullptr;
+            T* const kept = share.ring ? given_back(share, t).start : nullptr;
             const index column = (t - first) * panels.step + share.column;
             const bool last = t + 1 == call.steps;
             pack(grad_output + t * n_outputs * batch, share, 0, n_outputs, share.outer, WIDTH);
@@ -266,7 +275,7 @@ struct Sequence {
                     }
                     Tile::store(carry + i * WIDTH, WIDTH, carried);
                     Tile::store(now + i * WIDTH, WIDTH, g[q]);
-                    if (given_back) Tile::store(given_back + i * WIDTH, WIDTH, g[q]);
+                    if (kept) Tile::store(kept + i * WIDTH, WIDTH, g[q]);
                     if (panels.deltas) Tile::store(panels.deltas + i * panels.delta_row + column, width, g[q]);
                     if (grad_drive) Tile::store(grad_drive + at, width, g[q]);
                     if (sums) {
@@ -280,14 +289,14 @@ struct Sequence {
                 }
             }
             if (panels.rates)
-                copy_late(hidden, share, t - 1, -1, width, [&](index time, index i) { return rates_at(share, time, i); },
-                          [&](index k) { return panels.rates + (hidden.late + k) * panels.rate_row + column; });
+                copy_late(hidden, share, width, [&](index d) { return rates_at(share, t - 1 - d); },
+                          {panels.rates + hidden.late * panels.rate_row + column, panels.rate_row});
             if (!wait(share)) return;
             if (grad_x) emit(m.input, share, now, grad_x + t * n_inputs * batch);
         }
         for (index i = share.first_group * GROUP; panels.rates && i < end_row(share); ++i) {
             vec r[V];
-            Tile::load(rates_at(share, first - 1, i), width, r);
+            Tile::load(rates_at(share, first - 1).start + i * batch, width, r);
             Tile::store(own_rates + i * panels.rate_row + share.column, width, r);
         }
     }
@@ -306,7 +315,7 @@ struct Sequence {
             }
             if (!share.ring) break;
             pack(nullptr, share, share.first_group * GROUP, end_row(share), now, WIDTH);  // nothing from before the sequence
-            pack(nullptr, share, share.first_group * GROUP, end_row(share), ring_at(share, turn(t), 0), WIDTH);
+            pack(nullptr, share, share.first_group * GROUP, end_row(share), given_back(share, t).start, WIDTH);
             return_late(share, t, now);
             if (!wait(share)) return;
         }
