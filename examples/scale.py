@@ -62,7 +62,7 @@ def measure(synapses, rounds):
     kept = statistics.median(g / f for g, f in zip(seconds["gather"], seconds["forward"], strict=True))
     return (
         f"{synapses:>13,} {pattern.shape[0]:>10,} {1e3 * took['forward']:>12.1f} {kept:>11.0%} "
-        f"{took['train']:>10.3f} {peak():>8.2f}"
+        f"{took['train']:>10.3f} {peak():>7.2f}"
     )
 
 
@@ -73,6 +73,7 @@ def peak():
 
 
 def main():
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--synapses", nargs="+", type=float, default=[1e5, 1e6])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
