@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
-from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.native import library as native
 
 __all__ = ["Layout", "layout"]
@@ -25,16 +24,7 @@ class Layout(NamedTuple):
     in_blocks: int  # synapses
 
 
-class _Known(NamedTuple):
-    col: weakref.ref[Tensor]
-    start: int  # its address
-    version: tuple[int, int]
-    shared: int
-    layout: Layout
-
-
-# The layouts of patterns that live, by the identity of their columns.
-_known: dict[int, _Known] = {}
+_known: Remembered[Layout] = Remembered()
 
 
 def layout(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
@@ -46,22 +36,7 @@ def layout(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
         n_cols: number of columns.
         shared: rows of a group of eight from which on a column is a block.
     """
-    # Changed in place is another pattern. Tensors of inference mode do not count their changes.
-    if col.is_inference() or start.is_inference():
-        return _make(start, col, n_cols, shared)
-    version, key = (start._version, col._version), id(col)
-    known = _known.get(key)
-    if known is not None and known.col() is col and known[1:4] == (start.data_ptr(), version, shared):
-        return known.layout
-    made = _make(start, col, n_cols, shared)
-    _known[key] = _Known(
-        weakref.ref(col, partial(_forget, _known, key)), start.data_ptr(), version, shared, made
-    )
-    return made
-
-
-def _forget(known: dict[int, _Known], key: int, _: object) -> None:
-    known.pop(key, None)  # an argument, because the module's names are gone when the interpreter ends
+    return _known.get((start, col), (n_cols, shared), lambda: _make(start, col, n_cols, shared))
 
 
 def _make(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
