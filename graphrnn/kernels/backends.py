@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from graphrnn.kernels._precision import EXACT, check_precision
 from graphrnn.kernels.contract import Backend
 from graphrnn.kernels.native import NativeBackend
 from graphrnn.kernels.pattern import Pattern
@@ -30,20 +31,31 @@ class Choice(NamedTuple):
 
 
 def available_backends(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, precision: str = "exact"
 ) -> tuple[str, ...]:
     """Names of the backends that run on a device, the fastest first.
+
+    Args:
+        device: where the tensors are.
+        dtype: their precision.
+        precision: that of the inputs of products, as in `recurrence`.
+
+    Raises:
+        ValueError: for a precision that there is not, or not for this dtype.
 
     Example:
         >>> available_backends("cpu")
         (...'torch', ...'reference')
     """
     device = torch.device(device)
-    names = [name for name, backend in BACKENDS.items() if backend.unavailable(device, dtype) is None]
-    return (*names, REFERENCE)
+    check_precision("available_backends", precision, dtype)
+    runs = {name: backend.unavailable(device, dtype, precision) is None for name, backend in BACKENDS.items()}
+    return (*(name for name, here in runs.items() if here), REFERENCE)
 
 
-def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) -> Choice:
+def choose_backend(
+    name: str, device: torch.device | str, dtype: torch.dtype, precision: str = "exact"
+) -> Choice:
     """The backend that a name stands for on a device.
 
     Args:
@@ -51,6 +63,7 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
             taken by name alone.
         device: where the tensors are.
         dtype: their precision.
+        precision: that of the inputs of products, as in `recurrence`.
 
     Raises:
         ValueError: if there is no such backend, or not on this device or in this precision.
@@ -60,28 +73,31 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
         Choice(name='torch', reason='asked for by name')
     """
     device = torch.device(device)
+    check_precision("choose_backend", precision, dtype)
     place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"
+    if precision != EXACT:
+        place += f" with products in {precision}"
     if name == "auto":
-        return _fastest(device, dtype, place)
+        return _fastest(device, dtype, precision, place)
     if name == REFERENCE:
         return Choice(name, "asked for by name")
     wrong = f"There is no backend `{name}`."
     if name in BACKENDS:
-        why = BACKENDS[name].unavailable(device, dtype)
+        why = BACKENDS[name].unavailable(device, dtype, precision)
         if why is None:
             return Choice(name, "asked for by name")
         wrong = f"Backend `{name}` is not available {place}: {why}."
-    available = available_backends(device, dtype)
+    available = available_backends(device, dtype, precision)
     ways_out = " or ".join(f"`{other}`" for other in ("auto", *available))
     raise ValueError(f"{wrong} Take {ways_out}.")
 
 
-def _fastest(device: torch.device, dtype: torch.dtype, place: str) -> Choice:
+def _fastest(device: torch.device, dtype: torch.dtype, precision: str, place: str) -> Choice:
     reason = f"the fastest available {place}"
     for name, backend in BACKENDS.items():
         if name in BY_NAME_ALONE:
             continue
-        why = backend.unavailable(device, dtype)
+        why = backend.unavailable(device, dtype, precision)
         if why is None:
             return Choice(name, reason)
         reason += f"; `{name}` is not: {why}"

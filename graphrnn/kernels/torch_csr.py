@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrnn.kernels import csr
+from graphrnn.kernels._precision import rounding
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Gradients, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.csr import steps_per_chunk
@@ -29,7 +30,7 @@ class TorchBackend:
     def __init__(self, products: Products = csr) -> None:
         self.products = products
 
-    def unavailable(self, device: torch.device, dtype: torch.dtype) -> str | None:
+    def unavailable(self, device: torch.device, dtype: torch.dtype, precision: str = "exact") -> str | None:
         if device.type not in ("cpu", "cuda"):
             return f"torch has no sparse products on {device.type}"
         if dtype not in (torch.float32, torch.float64):
@@ -40,7 +41,7 @@ class TorchBackend:
         return csr.explain(pattern)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
-        products, window = self.products, window_of(problem.r0)
+        products, window = rounding(self.products, problem.precision), window_of(problem.r0)
         weight = products.weight_matrix(problem.hidden.pattern, problem.hidden.values, window)
         entry, readout = (
             None if matrix is None else products.weight_matrix(matrix.pattern, matrix.values)
@@ -78,7 +79,7 @@ class TorchBackend:
     def backward(
         self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        products, window = self.products, window_of(problem.r0)
+        products, window = rounding(self.products, problem.precision), window_of(problem.r0)
         transposed = products.transposed_matrix(problem.hidden.pattern, problem.hidden.values, window)
         back = None
         if problem.readout is not None and grads.output is not None:
