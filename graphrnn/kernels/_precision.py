@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphrnn import _checks
 from graphrnn.kernels.pattern import Pattern
-from graphrnn.kernels.products import Products, ValueSum
+from graphrnn.kernels.products import StepProducts, ValueSum
 
 __all__ = ["EXACT", "MANTISSA_BITS", "RoundedProducts", "as_given", "check_precision", "rounded", "rounding"]
 
@@ -56,7 +56,7 @@ def rounded(numbers: Tensor, precision: str) -> Tensor:
     return torch.where(numbers.isnan(), numbers, near.view(torch.float32))
 
 
-def rounding(products: Products, precision: str) -> Products:
+def rounding(products: StepProducts, precision: str) -> StepProducts:
     """Who multiplies in that precision."""
     return products if precision == EXACT else RoundedProducts(products, precision)
 
@@ -69,7 +69,7 @@ class RoundedProducts:
         precision: to which they are rounded.
     """
 
-    def __init__(self, products: Products, precision: str) -> None:
+    def __init__(self, products: StepProducts, precision: str) -> None:
         self.products, self.precision = products, precision
 
     def weight_matrix(self, pattern: Pattern, values: Tensor, window: int = 1) -> Any:

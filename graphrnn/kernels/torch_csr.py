@@ -12,7 +12,7 @@ from graphrnn.kernels.contract import Gradients, OutputGradients, Outputs, Probl
 from graphrnn.kernels.csr import steps_per_chunk
 from graphrnn.kernels.delays import window_of, windows, windows_of_run
 from graphrnn.kernels.pattern import Pattern
-from graphrnn.kernels.products import Products
+from graphrnn.kernels.products import StepProducts
 from graphrnn.kernels.totals import HiddenGradient, Totals, drive_of, from_outputs, grad_start
 
 __all__ = ["TorchBackend"]
@@ -27,7 +27,7 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, products: Products = csr) -> None:
+    def __init__(self, products: StepProducts = csr) -> None:
         self.products = products
 
     def unavailable(self, device: torch.device, dtype: torch.dtype, precision: str = "exact") -> str | None:
