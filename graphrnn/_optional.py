@@ -17,6 +17,7 @@ _PACKAGES = {
     "safetensors": ("safetensors", "safetensors"),
     "torch_geometric": ("torch-geometric", "pyg"),
     "torch_sparse": ("torch-sparse", "torch-sparse"),
+    "triton": ("triton", "triton"),
 }
 _BUILT_WITH_TORCH = {"torch-sparse"}  # extras whose packages import torch while they are built
 

@@ -13,6 +13,7 @@ from graphrnn.kernels import BACKENDS, Matrix, Pattern, Wanted, delayed_pattern,
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
+SLOW = frozenset({"triton"})  # where its kernels are interpreted; it takes fewer of the same tests
 ALL = frozenset({"input", "bias", "drive", "readout"})
 
 

@@ -137,6 +137,19 @@ def test_what_is_typed_wins_over_the_file_and_a_run_is_resumed(folder):
     assert len(pd.read_csv("out/training.csv")) == 2
 
 
+def test_a_run_in_rounded_products_keeps_that_it_is_one(folder):
+    losses = {}
+    for precision in ("exact", "bf16"):
+        text = RUN.replace("[model]\n", f'[model]\nprecision = "{precision}"\n')
+        (folder / "rounded.toml").write_text(text)
+        assert main(["train", "rounded.toml", "--out", precision]) == 0
+        settings = json.loads((folder / precision / "settings.json").read_text())
+        assert settings["model"]["precision"] == precision
+        losses[precision] = pd.read_csv(f"{precision}/training.csv")["loss"].to_numpy()
+    assert np.allclose(losses["bf16"], losses["exact"], rtol=0.05)
+    assert not np.array_equal(losses["bf16"], losses["exact"])
+
+
 def test_a_network_in_a_file_of_its_own(folder):
     graph = gr.AreaGraph()
     graph.add_input("x", 2)

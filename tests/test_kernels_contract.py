@@ -9,6 +9,7 @@ from kernel_cases import (
     ALL,
     DEVICES,
     NETWORKS,
+    SLOW,
     TOLERANCE,
     assert_close,
     assert_same,
@@ -108,7 +109,8 @@ def test_no_neuron_at_all(backend):
 def test_every_subset_of_gradients(backend, noisy):
     network = draw(*NETWORKS["asymmetric"], noisy=noisy)
     expected = outputs_and_gradients(network, activation="tanh", backend="reference")
-    for size in range(1, len(Wanted._fields) + 1):
+    most = len(Wanted._fields)
+    for size in (1, 2, most - 1, most) if backend in SLOW else range(1, most + 1):
         for wanted in itertools.combinations(Wanted._fields, size):
             actual = outputs_and_gradients(network, wanted=wanted, activation="tanh", backend=backend)
             assert_same(actual, {name: expected[name] for name in actual}, 1e-12)
@@ -158,7 +160,8 @@ def test_gradcheck(backend, activation, noisy, checkpoint):
         options = {"activation": activation, "checkpoint": checkpoint, "backend": backend}
         return tuple(recurrence(**network.arguments(named), **options))
 
-    assert torch.autograd.gradcheck(run, [leaf.requires_grad_() for leaf in network.leaves.values()])
+    leaves = [leaf.requires_grad_() for leaf in network.leaves.values()]
+    assert torch.autograd.gradcheck(run, leaves, fast_mode=backend in SLOW)
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["products inside", "drive alone"])

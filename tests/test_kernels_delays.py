@@ -7,6 +7,7 @@ import pytest
 import torch
 from kernel_cases import (
     NETWORKS,
+    SLOW,
     TOLERANCE,
     assert_same,
     draw,
@@ -88,7 +89,8 @@ def test_gradients_are_those_of_finite_differences(backend):
             **network.arguments(dict(zip(names, leaves, strict=True))), activation="tanh", backend=backend
         )
 
-    assert torch.autograd.gradcheck(run, [leaf.requires_grad_() for leaf in network.leaves.values()])
+    leaves = [leaf.requires_grad_() for leaf in network.leaves.values()]
+    assert torch.autograd.gradcheck(run, leaves, fast_mode=backend in SLOW)
 
 
 @pytest.mark.parametrize("longest", [3, 11])

@@ -37,7 +37,7 @@ def operator_arguments(drawn, backend, checkpoint=0):
     leaf = {name: tensor.requires_grad_() for name, tensor in drawn.leaves.items()}
     names = ("values", "input_values", "readout_values", "x", "bias", "drive", "alpha", "v0", "r0")
     patterns = [tensor for pattern in drawn.patterns.values() for tensor in pattern]
-    return (*map(leaf.get, names), drawn.rate_noise, patterns, "tanh", backend, True, checkpoint)
+    return (*map(leaf.get, names), drawn.rate_noise, patterns, "tanh", "exact", backend, True, checkpoint)
 
 
 def count_saved(drawn, backend, **options):

@@ -228,6 +228,10 @@ class Bare(Wrong):
         return rates
 
 
+WITHOUT = (
+    "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence, checkpoints, rounded "
+    "products and delays. Leave `backend`, `checkpoint` and `precision` out, and pass delays=False."
+)
 MISTAKES = [
     (lambda net: Adaptation(float("nan")), "`Adaptation(...)` needs `strength` to be finite; it got nan."),
     (
@@ -254,8 +258,11 @@ MISTAKES = [
     (lambda net: build(net, Bare()), "`Bare.step(...)` needs to return a `Change`; it gave Tensor."),
     (
         lambda net: build(net, Nothing(), checkpoint=3),
-        "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence, checkpoints and "
-        "delays. Leave `backend` and `checkpoint` out, and pass delays=False.",
+        WITHOUT,
+    ),
+    (
+        lambda net: build(net, Nothing(), dtype=torch.float32, precision="bf16"),
+        WITHOUT,
     ),
     (
         lambda net: build(net, Adaptation(1.0))(

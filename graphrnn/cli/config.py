@@ -18,7 +18,7 @@ _TABLES = ("network", "task", "model", "training", "plasticity", "penalty", "rew
 MODEL = (
     *("activation", "dt", "tau", "noise", "dale"),
     *("learn_tau", "tau_bounds", "postact_noise", "positivity_constraints", "delays", "bias", "init"),
-    *("gain", "spectral_radius", "initial_state", "backend"),
+    *("gain", "spectral_radius", "initial_state", "backend", "precision"),
 )
 _TRAINING = (
     *("epochs", "trials", "batch_size", "optimizer", "learning_rate", "weight_decay", "clip", "patience"),

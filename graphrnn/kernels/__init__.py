@@ -6,6 +6,7 @@ Everything here is neuron-major, with the batch innermost: `(neuron, batch)` and
 
 from __future__ import annotations
 
+from graphrnn.kernels._precision import MANTISSA_BITS, check_precision, rounded
 from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
@@ -21,6 +22,7 @@ __all__ = [
     "ACTIVATIONS",
     "BACKENDS",
     "GATHER_WIDTH",
+    "MANTISSA_BITS",
     "Activation",
     "Backend",
     "Choice",
@@ -36,10 +38,12 @@ __all__ = [
     "Wanted",
     "available_backends",
     "calibrate",
+    "check_precision",
     "choose_backend",
     "delayed_pattern",
     "explain_backend",
     "gather",
     "recurrence",
+    "rounded",
     "sparse_matmul",
 ]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
 
+from graphrnn.kernels._precision import EXACT, check_precision
 from graphrnn.kernels.contract import Backend
+from graphrnn.kernels.gpu import TritonBackend
+from graphrnn.kernels.gpu.selfcheck import disagreement
 from graphrnn.kernels.native import NativeBackend
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.torch_csr import TorchBackend
@@ -16,10 +21,12 @@ __all__ = ["BACKENDS", "REFERENCE", "Choice", "available_backends", "choose_back
 
 # By name, the fastest first. `reference` is not among them: it runs under torch's autograd.
 BACKENDS: dict[str, Backend] = {
-    backend.name: backend for backend in (NativeBackend(), TorchBackend(), TorchSparseBackend())
+    backend.name: backend
+    for backend in (NativeBackend(), TritonBackend(), TorchBackend(), TorchSparseBackend())
 }
 REFERENCE = "reference"
 BY_NAME_ALONE = frozenset({"torch_sparse"})  # never taken by `auto`, which would have to import a package
+ON_CUDA = frozenset({"triton"})  # taken by `auto` there alone, and only after a self-check
 
 
 class Choice(NamedTuple):
@@ -30,27 +37,40 @@ class Choice(NamedTuple):
 
 
 def available_backends(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, precision: str = "exact"
 ) -> tuple[str, ...]:
     """Names of the backends that run on a device, the fastest first.
+
+    Args:
+        device: where the tensors are.
+        dtype: their precision.
+        precision: that of the inputs of products, as in `recurrence`.
+
+    Raises:
+        ValueError: for a precision that there is not, or not for this dtype.
 
     Example:
         >>> available_backends("cpu")
         (...'torch', ...'reference')
     """
     device = torch.device(device)
-    names = [name for name, backend in BACKENDS.items() if backend.unavailable(device, dtype) is None]
-    return (*names, REFERENCE)
+    check_precision("available_backends", precision, dtype)
+    runs = {name: backend.unavailable(device, dtype, precision) is None for name, backend in BACKENDS.items()}
+    return (*(name for name, here in runs.items() if here), REFERENCE)
 
 
-def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) -> Choice:
+def choose_backend(
+    name: str, device: torch.device | str, dtype: torch.dtype, precision: str = "exact"
+) -> Choice:
     """The backend that a name stands for on a device.
 
     Args:
         name: a backend, or `"auto"` for the fastest that is available, but for `torch_sparse`, which is
-            taken by name alone.
+            taken by name alone, and `triton`, which is taken on CUDA alone and there only if it agrees with
+            `torch` on a small network, checked once in a process.
         device: where the tensors are.
         dtype: their precision.
+        precision: that of the inputs of products, as in `recurrence`.
 
     Raises:
         ValueError: if there is no such backend, or not on this device or in this precision.
@@ -60,32 +80,52 @@ def choose_backend(name: str, device: torch.device | str, dtype: torch.dtype) ->
         Choice(name='torch', reason='asked for by name')
     """
     device = torch.device(device)
+    check_precision("choose_backend", precision, dtype)
     place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"
+    if precision != EXACT:
+        place += f" with products in {precision}"
     if name == "auto":
-        return _fastest(device, dtype, place)
+        return _fastest(device, dtype, precision, place)
     if name == REFERENCE:
         return Choice(name, "asked for by name")
     wrong = f"There is no backend `{name}`."
     if name in BACKENDS:
-        why = BACKENDS[name].unavailable(device, dtype)
+        why = BACKENDS[name].unavailable(device, dtype, precision)
         if why is None:
             return Choice(name, "asked for by name")
         wrong = f"Backend `{name}` is not available {place}: {why}."
-    available = available_backends(device, dtype)
+    available = available_backends(device, dtype, precision)
     ways_out = " or ".join(f"`{other}`" for other in ("auto", *available))
     raise ValueError(f"{wrong} Take {ways_out}.")
 
 
-def _fastest(device: torch.device, dtype: torch.dtype, place: str) -> Choice:
+def _fastest(device: torch.device, dtype: torch.dtype, precision: str, place: str) -> Choice:
     reason = f"the fastest available {place}"
     for name, backend in BACKENDS.items():
-        if name in BY_NAME_ALONE:
+        if name in BY_NAME_ALONE or (name in ON_CUDA and device.type != "cuda"):
             continue
-        why = backend.unavailable(device, dtype)
+        why = backend.unavailable(device, dtype, precision)
+        if why is None and name in ON_CUDA:
+            why = _self_check(device)
         if why is None:
             return Choice(name, reason)
         reason += f"; `{name}` is not: {why}"
     return Choice(REFERENCE, reason)
+
+
+@cache
+def _disagreement(device: torch.device) -> str | None:
+    """Once in a process and for each device, what the self-check of `triton` finds there."""
+    with torch.inference_mode(False), torch.no_grad():
+        return disagreement(TritonBackend.ways(), BACKENDS["torch"], device)
+
+
+def _checked(device: torch.device) -> str | None:
+    return _disagreement(device)
+
+
+# torch.compile asks this when it compiles, and remembers the answer.
+_self_check: Callable[[torch.device], str | None] = torch.compiler.assume_constant_result(_checked)  # type: ignore[no-untyped-call]
 
 
 def explain_backend(name: str, pattern: Pattern) -> str:

@@ -33,6 +33,7 @@ class Problem(NamedTuple):
     r0: Tensor  # (neuron, batch), under delays (window, neuron, batch), the oldest step first
     rate_noise: Tensor | None  # (time, neuron, batch)
     activation: str
+    precision: str = "exact"  # to which the inputs of every product are rounded, see `_precision.rounded`
 
     @property
     def steps(self) -> int:
@@ -105,8 +106,8 @@ class Backend(Protocol):
 
     name: str
 
-    def unavailable(self, device: torch.device, dtype: torch.dtype) -> str | None:
-        """Why this backend cannot run there, as half a sentence; None if it can."""
+    def unavailable(self, device: torch.device, dtype: torch.dtype, precision: str = "exact") -> str | None:
+        """Why this backend cannot run there in that precision, as half a sentence; None if it can."""
         ...
 
     def explain(self, pattern: Pattern) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["Products", "ValueSum"]
+__all__ = ["Products", "StepProducts", "ValueSum"]
 
 
 class ValueSum(Protocol):
@@ -27,7 +27,7 @@ class Products(Protocol):
     """Products with a sparse matrix and its transpose, and the gradient of its values.
 
     The matrices are in a form of one's own, which nobody else looks into. All of it is called without
-    autograd. The module `csr` is one of these.
+    autograd.
     """
 
     def weight_matrix(self, pattern: Pattern, values: Tensor, window: int = 1) -> Any:
@@ -38,14 +38,18 @@ class Products(Protocol):
         """Wᵀ (pre, window · post), of the values (synapse,) of W."""
         ...
 
-    def addmm(self, summand: Tensor, matrix: Any, x: Tensor, out: Tensor) -> None:
-        """Writes summand + matrix x, all (row, batch), into `out`, which may be the summand."""
-        ...
-
     def each_step(self, matrix: Any, x: Tensor) -> Tensor:
         """The products (time, row, batch) with each step of x (time, column, batch)."""
         ...
 
     def value_gradient(self, pattern: Pattern, values: Tensor) -> ValueSum:
         """A sum at the synapses, zero so far, in the precision and on the device of the values."""
+        ...
+
+
+class StepProducts(Products, Protocol):
+    """Products that a loop over time takes one by one. The module `csr` is one of these."""
+
+    def addmm(self, summand: Tensor, matrix: Any, x: Tensor, out: Tensor) -> None:
+        """Writes summand + matrix x, all (row, batch), into `out`, which may be the summand."""
         ...

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from graphrnn import _checks
 from graphrnn.kernels import _arguments, reference
-from graphrnn.kernels._precision import as_given
+from graphrnn.kernels._precision import as_given, check_precision
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import BACKENDS, REFERENCE, choose_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
@@ -45,6 +45,7 @@ def recurrence(
     rate_noise: Tensor | None = None,
     checkpoint: int | None = None,
     backend: str = "auto",
+    precision: str = "exact",
 ) -> Run:
     """Runs a recurrent network over a sequence.
 
@@ -73,13 +74,17 @@ def recurrence(
         checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
             again in the backward pass: less memory for a second forward pass. Default None keeps all.
         backend: one of `available_backends(device)`; `"auto"` is the fastest of them.
+        precision: "exact" multiplies the numbers as they are; "tf32" (10 bits of mantissa) and "bf16" (7
+            bits), of float32 alone, first round the inputs of every product to nearest even: W, W_in and
+            W_out, rates and x, and the gradients going back. Sums, v and the gradients of the values stay
+            in float32.
 
     Returns:
         The rates of the steps that are kept, v of the last step and the output. With the last rates as
         `r0` (the last `window` of them under delays) and the last v as `v0` the sequence continues exactly.
 
     Raises:
-        ValueError: if a shape or device does not fit, or the backend cannot run here.
+        ValueError: if a shape or device does not fit, or the backend cannot run here or in that precision.
         TypeError: if an argument is no tensor, or of another precision.
 
     Example:
@@ -95,10 +100,21 @@ def recurrence(
         Chen, Xu, Zhang & Guestrin (2016), arXiv:1604.06174.
     """
     problem = Problem(
-        Matrix(values, pattern), input, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation
+        Matrix(values, pattern),
+        input,
+        readout,
+        x,
+        bias,
+        drive,
+        alpha,
+        v0,
+        r0,
+        rate_noise,
+        activation,
+        precision,
     )
     _check(problem, checkpoint)
-    name = choose_backend(backend, values.device, values.dtype).name
+    name = choose_backend(backend, values.device, values.dtype, precision).name
     every = checkpoint or problem.steps
     if name == REFERENCE:
         rates, v, output = reference.recurrence(problem)
@@ -122,6 +138,7 @@ def recurrence(
         rate_noise,
         _patterns(pattern, input, readout),
         activation,
+        precision,
         name,
         save_states,
         checkpoint or 0,
@@ -131,7 +148,7 @@ def recurrence(
 
 def _check(problem: Problem, checkpoint: int | None) -> None:
     call = "recurrence"
-    hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation = problem
+    hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation, precision = problem
     values, pattern = hidden
     n, n_pre = pattern.shape
     if n != n_pre:
@@ -170,6 +187,7 @@ def _check(problem: Problem, checkpoint: int | None) -> None:
     tensors |= {"bias": bias, "rate_noise": rate_noise}
     _arguments.same_kind(call, values, tensors, patterns)
     _checks.one_of(call, "activation", activation, ACTIVATIONS)
+    check_precision(call, precision, values.dtype)
     if checkpoint is not None:
         _checks.count(call, "checkpoint", checkpoint)
 
@@ -215,12 +233,13 @@ def _problem(
     rate_noise: Tensor | None,
     patterns: list[Tensor],
     activation: str,
+    precision: str,
 ) -> Problem:
     found = [Pattern(*patterns[k : k + PATTERN]) for k in range(0, len(patterns), PATTERN)]
     hidden = Matrix(values, found[0])
     entry = None if input_values is None else Matrix(input_values, found[1])
     readout = None if readout_values is None else Matrix(readout_values, found[-1])
-    return Problem(hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation)
+    return Problem(hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation, precision)
 
 
 def _forward(
@@ -236,12 +255,25 @@ def _forward(
     rate_noise: Tensor | None,
     patterns: list[Tensor],
     activation: str,
+    precision: str,
     backend: str,
     save_states: bool,
     checkpoint: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     problem = _problem(
-        values, input_values, readout_values, x, bias, drive, alpha, v0, r0, rate_noise, patterns, activation
+        values,
+        input_values,
+        readout_values,
+        x,
+        bias,
+        drive,
+        alpha,
+        v0,
+        r0,
+        rate_noise,
+        patterns,
+        activation,
+        precision,
     )
     with as_given(values):
         run = BACKENDS[backend]
@@ -265,12 +297,25 @@ def _fake_forward(
     rate_noise: Tensor | None,
     patterns: list[Tensor],
     activation: str,
+    precision: str,
     backend: str,
     save_states: bool,
     checkpoint: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     problem = _problem(
-        values, input_values, readout_values, x, bias, drive, alpha, v0, r0, rate_noise, patterns, activation
+        values,
+        input_values,
+        readout_values,
+        x,
+        bias,
+        drive,
+        alpha,
+        v0,
+        r0,
+        rate_noise,
+        patterns,
+        activation,
+        precision,
     )
     kept = -(-problem.steps // (checkpoint or 1))
     rates = v0.new_empty(kept, *v0.shape)
@@ -294,6 +339,7 @@ def _backward(
     rate_noise: Tensor | None,
     patterns: list[Tensor],
     activation: str,
+    precision: str,
     backend: str,
     checkpoint: int,
     rates: Tensor,
@@ -304,7 +350,19 @@ def _backward(
     wanted: list[bool],
 ) -> list[Tensor]:
     problem = _problem(
-        values, input_values, readout_values, x, bias, drive, alpha, v0, r0, rate_noise, patterns, activation
+        values,
+        input_values,
+        readout_values,
+        x,
+        bias,
+        drive,
+        alpha,
+        v0,
+        r0,
+        rate_noise,
+        patterns,
+        activation,
+        precision,
     )
     saved_states = states if states.numel() else None
     asked = Wanted(*wanted)
@@ -398,14 +456,15 @@ def _sum(total: Gradients, part: Gradients) -> Gradients:
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *leaves, drive, alpha, v0, r0, rate_noise, patterns, activation, backend, _, checkpoint = inputs
+    *tensors, activation, precision, backend, _, checkpoint = inputs
+    *leaves, drive, alpha, v0, r0, rate_noise, patterns = tensors
     rates, states, *_ = output
     # Of the drive and the noise a backward pass needs no numbers, unless it goes forward again.
     kept = (
         (drive, rate_noise) if checkpoint else (None, None if rate_noise is None else rate_noise.new_empty(0))
     )
     ctx.save_for_backward(*leaves, kept[0], alpha, v0, r0, kept[1], *patterns, rates, states)
-    ctx.static = (activation, backend, checkpoint)
+    ctx.static = (activation, precision, backend, checkpoint)
     ctx.set_materialize_grads(False)
 
 
@@ -427,7 +486,7 @@ def _differentiate(
         backward(*problem, patterns, *ctx.static, rates, states, grad_rates, grad_v_last, grad_output, wanted)
     )
     gradients = [next(found) if needed else None for needed in wanted]
-    return *gradients, None, [None] * len(patterns), *(None,) * 4
+    return *gradients, None, [None] * len(patterns), *(None,) * 5
 
 
 # torch.compile, torch.export and CUDA graphs see one opaque node and never a sparse tensor.
@@ -454,4 +513,4 @@ class _Node(torch.autograd.Function):
         return *gradients[: -len(UNTRAINED)], *UNTRAINED
 
 
-UNTRAINED = (None,) * 5  # patterns and settings
+UNTRAINED = (None,) * 6  # patterns and settings

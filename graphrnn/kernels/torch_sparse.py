@@ -33,7 +33,7 @@ class TorchSparseBackend:
     def __init__(self) -> None:
         self._loop = TorchBackend(_Products())
 
-    def unavailable(self, device: torch.device, dtype: torch.dtype) -> str | None:
+    def unavailable(self, device: torch.device, dtype: torch.dtype, precision: str = "exact") -> str | None:
         if device.type not in ("cpu", "cuda"):
             return f"torch-sparse has no products on {device.type}"
         if dtype not in (torch.float32, torch.float64):

@@ -15,7 +15,7 @@ from graphrnn import _checks
 from graphrnn._streams import Seed
 from graphrnn.connectome import Connectome, Synapses
 from graphrnn.connectome.masks import fields_from_masks
-from graphrnn.kernels import ACTIVATIONS, Matrix, choose_backend, recurrence, sparse_matmul
+from graphrnn.kernels import ACTIVATIONS, Matrix, check_precision, choose_backend, recurrence, sparse_matmul
 from graphrnn.nn import _arguments
 from graphrnn.nn import dynamics as further
 from graphrnn.nn.dale import Dale, signs_in_force
@@ -77,6 +77,8 @@ class CTRNN(nn.Module):
             again in the backward pass: less memory for a second forward pass. Default None keeps all.
         backend: "auto" or the name of a backend, of which "auto" takes any but "torch_sparse"; `explain`
             shows the choice.
+        precision: "exact", or "tf32" or "bf16" to round the inputs of every product of the sequence (float32
+            alone); v, sums and gradients of the weights stay in float32.
         seed: seed of the wiring, for a graph or structure that is compiled here.
         generator: source of the initial weights; None for torch's default.
         device: torch device.
@@ -128,6 +130,7 @@ class CTRNN(nn.Module):
         batch_first: bool = True,
         checkpoint: int | None = None,
         backend: str = "auto",
+        precision: str = "exact",
         seed: Seed = None,
         generator: torch.Generator | None = None,
         device: Any = None,
@@ -146,12 +149,15 @@ class CTRNN(nn.Module):
         device = torch.get_default_device() if device is None else torch.device(device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
         self.delays = _delays(self.net, self.dt, delays, self.checkpoint, device)
-        choose_backend(backend, **kind)  # refuse one that does not run there
+        self.precision = check_precision(call, precision, kind["dtype"])
+        choose_backend(backend, **kind, precision=precision)  # refuse one that does not run there
         self.dynamics = further.attach(dynamics, self.net.n_neurons, self.dt, **kind)
-        if self.dynamics and (checkpoint is not None or backend != "auto" or self.delays is not None):
+        settings = (self.checkpoint, self.backend, self.precision)
+        if self.dynamics and (settings != (None, "auto", "exact") or self.delays is not None):
             raise ValueError(
                 "`CTRNN(dynamics=...)` runs step by step, without a backend of the recurrence, "
-                "checkpoints and delays. Leave `backend` and `checkpoint` out, and pass delays=False."
+                "checkpoints, rounded products and delays. Leave `backend`, `checkpoint` and `precision` "
+                "out, and pass delays=False."
             )
 
         group = shared_groups(self.net, learn_tau, tau_bounds)
@@ -325,6 +331,7 @@ class CTRNN(nn.Module):
             rate_noise=rate_noise,
             checkpoint=self.checkpoint,
             backend=self.backend,
+            precision=self.precision,
         )
         rates, v, readout = run
         assert readout is not None
@@ -503,7 +510,7 @@ class CTRNN(nn.Module):
         """Which backend runs the recurrence, in which form each layer is multiplied, and why."""
         values = self.hidden.values
         late = self.delays
-        choice = choose_backend(self.backend, values.device, values.dtype)
+        choice = choose_backend(self.backend, values.device, values.dtype, self.precision)
         lines = [
             f"{self.net!r} on {values.device} in {str(values.dtype).removeprefix('torch.')}",
             f"recurrence: backend {choice.name!r}, {choice.reason}"
@@ -523,7 +530,8 @@ class CTRNN(nn.Module):
         return "\n".join(lines)
 
     def extra_repr(self) -> str:
-        return f"{self.net!r}, dt={self.dt:g}, activation={self.activation!r}"
+        precision = "" if self.precision == "exact" else f", precision={self.precision!r}"
+        return f"{self.net!r}, dt={self.dt:g}, activation={self.activation!r}{precision}"
 
 
 def _connectome(network: Any, masks: Any, seed: Seed) -> Connectome:

@@ -41,11 +41,13 @@ class NativeBackend:
     def _crossover(self) -> Crossover:
         return crossover.current() if self.shared is None else Crossover(self.shared, measured=True)
 
-    def unavailable(self, device: torch.device, dtype: torch.dtype) -> str | None:
+    def unavailable(self, device: torch.device, dtype: torch.dtype, precision: str = "exact") -> str | None:
         if device.type != "cpu":
             return "it runs on CPUs alone"
         if dtype not in (torch.float32, torch.float64):
             return f"it needs float32 or float64, not {str(dtype)[6:]}"
+        if precision != "exact":
+            return "it multiplies exactly"
         return native.missing()
 
     def explain(self, pattern: Pattern) -> str:

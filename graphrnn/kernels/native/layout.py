@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.native import library as native
 
 __all__ = ["Layout", "layout"]
@@ -26,16 +25,7 @@ class Layout(NamedTuple):
     in_blocks: int  # synapses
 
 
-class _Known(NamedTuple):
-    col: weakref.ref[Tensor]
-    start: int  # its address
-    version: tuple[int, int]
-    settings: tuple[int, bool, int]
-    layout: Layout
-
-
-# The layouts of patterns that live, by the identity of their columns.
-_known: dict[int, _Known] = {}
+_known: Remembered[Layout] = Remembered()
 
 
 def layout(
@@ -51,23 +41,8 @@ def layout(
         window: number of steps that the columns count through, as in `delays.Delayed`; default one.
         ahead: whether they count ahead, from the step without delay on, and not up to it.
     """
-    settings = (window, ahead, shared)
-    # Changed in place is another pattern. Tensors of inference mode do not count their changes.
-    if col.is_inference() or start.is_inference():
-        return _make(start, col, n_cols, *settings)
-    version, key = (start._version, col._version), id(col)
-    known = _known.get(key)
-    if known is not None and known.col() is col and known[1:4] == (start.data_ptr(), version, settings):
-        return known.layout
-    made = _make(start, col, n_cols, *settings)
-    _known[key] = _Known(
-        weakref.ref(col, partial(_forget, _known, key)), start.data_ptr(), version, settings, made
-    )
-    return made
-
-
-def _forget(known: dict[int, _Known], key: int, _: object) -> None:
-    known.pop(key, None)  # an argument, because the module's names are gone when the interpreter ends
+    settings = (n_cols, window, ahead, shared)
+    return _known.get((start, col), settings, lambda: _make(start, col, *settings))
 
 
 def _make(start: Tensor, col: Tensor, n_cols: int, window: int, ahead: bool, shared: int) -> Layout:

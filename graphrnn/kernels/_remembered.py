@@ -1,0 +1,56 @@
+"""What was worked out about a pattern, kept for as long as its tensors live and stay as they are."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from torch import Tensor
+
+__all__ = ["Remembered"]
+
+Found = TypeVar("Found")
+
+
+class _Entry(NamedTuple):
+    last: weakref.ref[Tensor]
+    state: tuple[Any, ...]  # addresses and versions of the tensors
+    found: dict[Any, Any]
+
+
+class Remembered(Generic[Found]):
+    """Results by the identity of tensors, the last of which is the one whose end ends them.
+
+    A tensor changed in place is another one. Tensors of inference mode do not count their changes, so that
+    nothing is kept for them.
+
+    Args:
+        at_most: how many results are kept for the same tensors under different settings.
+    """
+
+    def __init__(self, at_most: int = 1) -> None:
+        self._at_most = at_most
+        self._known: dict[int, _Entry] = {}
+
+    def get(self, tensors: tuple[Tensor, ...], settings: Any, make: Callable[[], Found]) -> Found:
+        """What `make` returns for these tensors and settings, made now or before."""
+        last = tensors[-1]
+        if any(tensor.is_inference() for tensor in tensors):
+            return make()
+        state = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
+        key = id(last)
+        entry = self._known.get(key)
+        if entry is None or entry.last() is not last or entry.state != state:
+            entry = _Entry(weakref.ref(last, partial(_forget, self._known, key)), state, {})
+            self._known[key] = entry
+        if settings not in entry.found:
+            while len(entry.found) >= self._at_most:
+                entry.found.pop(next(iter(entry.found)))
+            entry.found[settings] = make()
+        return entry.found[settings]
+
+
+def _forget(known: dict[int, _Entry], key: int, _: object) -> None:
+    known.pop(key, None)  # an argument, because the module's names are gone when the interpreter ends

@@ -1,0 +1,89 @@
+"""The kernels of the backend `triton`, in every form that they take, in Triton's interpreter or on a GPU.
+
+In the form that it chooses itself the backend goes through the contract in `test_kernels_contract.py`.
+"""
+
+import numpy as np
+import pytest
+import torch
+from kernel_cases import (
+    DEVICES,
+    NETWORKS,
+    TOLERANCE,
+    assert_same,
+    draw,
+    outputs_and_gradients,
+    random_mask,
+    skip_where_missing,
+    with_delays,
+)
+
+from graphrnn.kernels import ACTIVATIONS, BACKENDS
+from graphrnn.kernels.gpu import TritonBackend
+
+WAYS = TritonBackend.ways()
+
+
+def banded(n=70):
+    """Dense areas on the diagonal, few synapses elsewhere, and one row that reads all neurons."""
+    mask = random_mask(n, n, 0.03)
+    mask[:32, :32] = random_mask(32, 32, 0.7, seed=1)
+    mask[40:, 40:] = random_mask(n - 40, n - 40, 0.4, seed=2)
+    mask[35] = True
+    return mask
+
+
+CASES = {
+    "dense and sparse parts": (banded(), 4, 18),
+    **{name: NETWORKS[name] for name in ("one neuron", "empty", "empty rows", "batch 1, time 1")},
+}
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    skip_where_missing("triton", request.param)
+    return request.param
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    monkeypatch.setitem(BACKENDS, "triton", WAYS[request.param])
+    return request.param
+
+
+def assert_equals_the_reference(drawn, dtype, device, **options):
+    actual = outputs_and_gradients(drawn.to(device, dtype), backend="triton", **options)
+    expected = outputs_and_gradients(drawn.to(device), backend="reference", **options)
+    assert_same(actual, expected, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("noisy", [False, True], ids=["noiseless", "noisy"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_form_equals_the_reference(device, way, name, noisy, dtype):
+    assert_equals_the_reference(draw(*CASES[name], noisy=noisy), dtype, device, activation="tanh")
+
+
+@pytest.mark.parametrize("longest", [1, 5])
+def test_every_form_reads_delays(device, way, longest):
+    mask = banded()
+    late = np.random.default_rng(0).integers(0, longest + 1, mask.sum())
+    drawn, _ = with_delays(draw(mask, 4, 3), late)
+    assert_equals_the_reference(drawn, torch.float64, device, activation="tanh")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_form_knows_every_activation(device, way, activation):
+    drawn = draw(banded(40), 3, 2, noisy=True)
+    assert_equals_the_reference(drawn, torch.float64, device, activation=activation)
+
+
+def test_every_form_takes_a_sequence_in_parts(device, way):
+    drawn = draw(banded(40), 5, 2, noisy=True)
+    assert_equals_the_reference(drawn, torch.float64, device, activation="tanh", checkpoint=2)
+
+
+def test_every_form_gives_the_same_bits_again(device, way):
+    drawn = draw(banded(), 4, 18).to(device, torch.float32)
+    first, second = (outputs_and_gradients(drawn, backend="triton") for _ in range(2))
+    assert_same(first, second, 0)
