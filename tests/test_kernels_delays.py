@@ -160,3 +160,29 @@ MESSAGES = [
 def test_messages(call, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call()
+
+
+@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize(
+    ("r0", "got"),
+    [
+        (torch.zeros(3, 4), "rates of one step (neuron, batch)"),
+        (torch.zeros(5, 3, 4), "5 steps"),
+    ],
+)
+def test_a_start_that_is_shorter_than_the_delays(backend, r0, got):
+    delays = delayed_pattern([0, 1, 2], [1, 2, 0], [0, 50, 900], 3)
+    with pytest.raises(ValueError, match="needs `r0` of all 901 steps") as caught:
+        recurrence(
+            torch.ones(3),
+            delays.pattern,
+            torch.zeros(2, 3, 4),
+            torch.ones(3),
+            torch.zeros(3, 4),
+            r0,
+            backend=backend,
+        )
+    assert str(caught.value) == (
+        "`recurrence` needs `r0` of all 901 steps that the delays in `pattern` reach, (window, neuron, "
+        f"batch); it got {got}. Pass the rates of the last `Delayed.window` steps, the oldest first."
+    )

@@ -13,9 +13,11 @@ from torch.autograd.function import once_differentiable
 from graphrnn import _checks
 from graphrnn.kernels import _arguments, reference
 from graphrnn.kernels._precision import as_given, check_precision
+from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import BACKENDS, REFERENCE, choose_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.delays import window_of
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["Run", "recurrence"]
@@ -186,6 +188,7 @@ def _check(problem: Problem, checkpoint: int | None) -> None:
             )
     tensors |= {"bias": bias, "rate_noise": rate_noise}
     _arguments.same_kind(call, values, tensors, patterns)
+    _check_window(call, pattern, r0)
     _checks.one_of(call, "activation", activation, ACTIVATIONS)
     check_precision(call, precision, values.dtype)
     if checkpoint is not None:
@@ -201,6 +204,24 @@ def _check_start(call: str, v0: Any, r0: Any, n: int, batch: int | None, checkpo
         raise ValueError(
             f"`{call}` keeps the rates of every step under delays, which read those of several steps before. "
             "Leave `checkpoint` out."
+        )
+
+
+_last_column: Remembered[int] = Remembered()
+
+
+def _check_window(call: str, pattern: Pattern, r0: Tensor) -> None:
+    """Whether the columns lie in the window of r0: others would read memory of somebody else."""
+    if torch.compiler.is_compiling() or not pattern.n_synapses:
+        return
+    last = _last_column.get((pattern.col,), None, lambda: int(pattern.col.max()))
+    n, window = pattern.shape[0], window_of(r0)
+    if last >= window * n:
+        needed = last // n + 1
+        got = f"{window} steps" if r0.ndim == 3 else "rates of one step (neuron, batch)"
+        raise ValueError(
+            f"`{call}` needs `r0` of all {needed} steps that the delays in `pattern` reach, (window, neuron, "
+            f"batch); it got {got}. Pass the rates of the last `Delayed.window` steps, the oldest first."
         )
 
 
