@@ -11,6 +11,7 @@ import torch
 
 import graphrnn as gr
 from graphrnn.cli import main
+from graphrnn.cli.trained import run_of
 from graphrnn.training import load_checkpoint
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -204,6 +205,21 @@ FAULTS = [
         "strength = 0.1\nnrom = 1\n",
         f"{HERE} found no key in [[penalty]] Rates named",
     ),
+    (
+        "[[plasticity]]",
+        "[[dynamics]]\n[[plasticity]]",
+        f"{HERE} needs a `type` in every [[dynamics]]: Adaptation, ShortTermPlasticity.",
+    ),
+    (
+        "[[plasticity]]",
+        '[[dynamics]]\ntype = "Adaptation"\n[[plasticity]]',
+        f"{HERE} needs the `strength` of [[dynamics]] Adaptation.",
+    ),
+    (
+        "[[plasticity]]",
+        '[[dynamics]]\ntype = "Adaptation"\nstrength = 1\ntua = 3\n[[plasticity]]',
+        f"{HERE} found no key in [[dynamics]] Adaptation named 'tua'. Did you mean 'tau'?",
+    ),
     ("every = 1", "often = 1", f"{HERE} found no key in [rewiring] named 'often'."),
     ("every = 1", "every = 0", f"{HERE} needs `every` of at least 1; it got 0."),
 ]
@@ -266,3 +282,21 @@ def test_an_excitatory_inhibitory_network_learns_from_the_example(capsys):
     assert (weight[between & (net.sign == 1)] > 0).any()
     assert not np.diag(weight).any()
     assert ((weight != 0).sum() / net.hidden.size) > 0.5
+
+
+def test_dynamics_in_the_file_are_those_of_the_network(folder, capsys):
+    tables = """
+[[dynamics]]
+type = "Adaptation"
+strength = 0.3
+
+[[dynamics]]
+type = "ShortTermPlasticity"
+tau_depression = 100.0
+"""
+    (folder / "run.toml").write_text(RUN + tables)
+    assert main(["train", "run.toml", "--out", "out"]) == 0
+    capsys.readouterr()
+    rnn = run_of("out").rnn
+    tired, used = rnn.dynamics
+    assert (tired.strength.item(), used.tau_depression.item()) == (pytest.approx(0.3), 100.0)

@@ -1,9 +1,9 @@
-"""A whole training run in one TOML file: network, task, model, training, plasticity, penalties, rewiring."""
+"""A whole training run in one TOML file: network, task, model, training, and what goes with them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
 from graphrnn.io import toml
 
-__all__ = ["MODEL", "known_keys", "penalty", "read_run"]
+__all__ = ["MODEL", "dynamics", "known_keys", "penalty", "read_run"]
 
-_TABLES = ("network", "task", "model", "training", "plasticity", "penalty", "rewiring")
+_TABLES = ("network", "task", "model", "training", "dynamics", "plasticity", "penalty", "rewiring")
+_MANY = ("dynamics", "plasticity", "penalty")
 MODEL = (
     *("activation", "dt", "tau", "noise", "dale"),
     *("learn_tau", "tau_bounds", "postact_noise", "positivity_constraints", "delays", "bias", "init"),
@@ -43,7 +44,7 @@ def read_run(path: str) -> tuple[AreaGraph | Connectome, dict[str, Any]] | None:
         return None
     known_keys(call, "table", document, _TABLES)
     for name in _TABLES:
-        many, value = name in ("plasticity", "penalty"), document.get(name, {})
+        many, value = name in _MANY, document.get(name, {})
         tables = value if many and name in document else [value]
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             brackets = f"[[{name}]]" if many else f"[{name}]"
@@ -63,6 +64,7 @@ def read_run(path: str) -> tuple[AreaGraph | Connectome, dict[str, Any]] | None:
         "model": {key: value for key, value in model.items() if key not in own},
         **{key: value for key, value in model.items() if key in own},
         **training,
+        "dynamics": document.get("dynamics", []),
         "plasticity": document.get("plasticity", []),
         "penalties": document.get("penalty", []),
         "rewiring": document.get("rewiring"),
@@ -90,12 +92,31 @@ def penalty(call: str, table: Mapping[str, Any]) -> tuple[str | None, Any]:
     """The name and the penalty that a table [[penalty]] describes."""
     from graphrnn.training.penalties import PENALTIES
 
-    if "type" not in table:
-        raise ValueError(f"`{call}` needs a `type` in every [[penalty]]: {', '.join(PENALTIES)}.")
-    kind: Any = PENALTIES[_checks.known(call, "penalty", table["type"], PENALTIES)]
-    given = {key: value for key, value in table.items() if key not in ("type", "name")}
-    known_keys(call, f"key in [[penalty]] {kind.__name__}", given, [field.name for field in fields(kind)])
-    if "strength" not in given:
-        raise ValueError(f"`{call}` needs the `strength` of [[penalty]] {kind.__name__}.")
+    kind, given = _kind_of(call, "penalty", PENALTIES, {k: v for k, v in table.items() if k != "name"})
     listed = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     return table.get("name"), kind(**listed)
+
+
+def dynamics(call: str, table: Mapping[str, Any]) -> Any:
+    """The `graphrnn.nn.Dynamics` that a table [[dynamics]] describes."""
+    from graphrnn.nn import Adaptation, ShortTermPlasticity
+
+    kinds = {kind.__name__: kind for kind in (Adaptation, ShortTermPlasticity)}
+    kind, given = _kind_of(call, "dynamics", kinds, table)
+    return kind(**given)
+
+
+def _kind_of(
+    call: str, which: str, kinds: Mapping[str, Any], table: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The class that the `type` in a table names, and its arguments; those without default are there."""
+    if "type" not in table:
+        raise ValueError(f"`{call}` needs a `type` in every [[{which}]]: {', '.join(kinds)}.")
+    kind = kinds[_checks.known(call, which, table["type"], kinds)]
+    arguments = signature(kind).parameters
+    given = {key: value for key, value in table.items() if key != "type"}
+    known_keys(call, f"key in [[{which}]] {kind.__name__}", given, arguments)
+    for name, argument in arguments.items():
+        if argument.default is argument.empty and name not in given:
+            raise ValueError(f"`{call}` needs the `{name}` of [[{which}]] {kind.__name__}.")
+    return kind, given

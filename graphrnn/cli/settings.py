@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphrnn import _checks
 from graphrnn._streams import stream
-from graphrnn.cli.config import known_keys, penalty
+from graphrnn.cli.config import dynamics, known_keys, penalty
 from graphrnn.connectome import Connectome
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Settings:
     task_options: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     groups: dict[str, Any] = field(default_factory=dict)
+    dynamics: list[dict[str, Any]] = field(default_factory=list)
     plasticity: list[dict[str, Any]] = field(default_factory=list)
     penalties: list[dict[str, Any]] = field(default_factory=list)
     rewiring: dict[str, Any] | None = None
@@ -109,6 +110,7 @@ def build(net: Connectome, settings: Settings) -> CTRNN:
         activation=settings.activation,
         preact_noise=settings.noise,
         dale=settings.dale,
+        dynamics=[dynamics("graphrnn train", table) for table in settings.dynamics] or None,
         generator=torch.Generator().manual_seed(settings.seed),
         **settings.model,
     ).to(device(settings.device))
