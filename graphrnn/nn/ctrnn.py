@@ -452,9 +452,11 @@ class CTRNN(nn.Module):
         the whole.
         """
         _arguments.generator_on("rnn(x, generator=...)", generator, x.device)
+        if not self.training or not (self.preact_noise or self.postact_noise):
+            return None, None
         shape = (self.net.n_neurons, x.shape[2])
         sigmas = (self.preact_noise, self.postact_noise)
-        noises = [x.new_empty(len(x), *shape) if self.training and sigma else None for sigma in sigmas]
+        noises = [x.new_empty(len(x), *shape) if sigma else None for sigma in sigmas]
         for step in zip(*(noise for noise in noises if noise is not None), strict=True):
             for part in step:  # not `normal_`: torch.compile takes two of them for one and the same
                 part.copy_(torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype))

@@ -91,7 +91,7 @@ class SparseLayer(nn.Module):
     @property
     def pattern(self) -> Pattern:
         """Where the synapses are, as the kernels need it."""
-        return Pattern(self.crow, self.col, self.t_crow, self.t_col, self.perm)
+        return Pattern(*map(self._buffers.__getitem__, Pattern._fields))  # type: ignore[arg-type]
 
     @property
     def values(self) -> Tensor:
