@@ -81,17 +81,20 @@ class Gradients {
     // The groups [first, last) of neurons.
     void add(const Panels<T>& panels, index first, index last, index columns, bool outgrown, Control& control, int set, int member) const {
         const Rows<T> deltas{panels.deltas, panels.delta_row}, before{panels.rates, panels.rate_row};
-        const T* own_rates = panels.rates + call_.hidden.matrix.fresh * panels.rate_row;
-        const Rows<T> rates{own_rates + panels.step, panels.rate_row}, x{panels.x, panels.delta_row};
+        const T* own_rates = panels.rates + panels.own * panels.rate_row;
+        const Rows<T> rates{own_rates + panels.lead * panels.step, panels.rate_row}, x{panels.x, panels.delta_row};
         const Rows<T> outer{panels.grad_output, panels.delta_row};
         auto* row_at = reinterpret_cast<std::int32_t*>(cursors_.as<char>() + member * cursor_size_);
         auto* block_at = row_at + aligned(call_.neurons * 4) / 4;
-        const auto layer = [&](const LayerGradient<T>& g, Rows<T> left, Rows<T> right, index together, bool prefetch) {
+        const auto layer = [&](const LayerGradient<T>& g, Rows<T> left, auto right, index together, bool prefetch) {
             if (!g.wanted()) return;
-            ValueGradient<T>{g.pattern(), g.rest(set), g.blocks(set), row_at, block_at, left, right, panels.delta_row, together, prefetch}
+            ValueGradient<T, decltype(right)>{g.pattern(), g.rest(set), g.blocks(set), row_at, block_at, left, right, panels.delta_row, together, prefetch}
                 .add(first, last, control, member);
         };
-        layer(hidden_, deltas, before, columns, outgrown);
+        if (panels.offset)
+            layer(hidden_, deltas, RowsAt<T>{panels.rates, panels.offset}, columns, outgrown);
+        else
+            layer(hidden_, deltas, before, columns, outgrown);
         layer(input_, deltas, x, columns, false);
         if (panels.grad_output) layer(readout_, rates, outer, columns, false);
         if (!call_.grad_bias) return;

@@ -1,5 +1,6 @@
 // Forward and backward of one instruction set; compiled once for each.
 #include <new>
+#include <vector>
 
 #include "ordered.hpp"
 #include "schedule.hpp"
@@ -86,17 +87,20 @@ void run_forward(const Call& call, Control& control, const Matrices<typename Til
 template <class T>
 class PanelMemory {
    public:
-    PanelMemory(const Call& call, index steps, index step, int copies) {
+    PanelMemory(const Call& call, const Chunks& chunks, index step, int copies) {
         if (!Gradients<T>::wanted(call)) return;
         constexpr index LANES = ValueGradient<T>::LANES;
-        panels_.step = step;
-        panels_.delta_row = (steps * step + LANES - 1) / LANES * LANES;
-        panels_.rate_row = (step + panels_.delta_row + LANES - 1) / LANES * LANES;
+        const bool whole_window = chunks.lead > 1;
+        panels_.step = step, panels_.lead = chunks.lead, panels_.own = whole_window ? 0 : call.hidden.matrix.fresh;
+        panels_.delta_row = (chunks.steps * step + LANES - 1) / LANES * LANES;
+        panels_.rate_row = (chunks.lead * step + panels_.delta_row + LANES - 1) / LANES * LANES;
+        if (whole_window) find_offsets(call);
+        const index late = whole_window ? 0 : call.hidden.matrix.n_late;
         const index neurons = (call.neurons + GROUP - 1) / GROUP * GROUP;
         const bool rates = call.hidden.grad_values || call.readout.grad_values;
         const index inputs = call.input.grad_values ? call.input.matrix.n_cols : 0;
         const index outputs = call.readout.grad_values && call.grad_output ? call.readout.matrix.n_rows : 0;
-        sizes_[0] = neurons * panels_.delta_row, sizes_[1] = rates ? (neurons + call.hidden.matrix.n_late) * panels_.rate_row : 0;
+        sizes_[0] = neurons * panels_.delta_row, sizes_[1] = rates ? (neurons + late) * panels_.rate_row : 0;
         sizes_[2] = inputs * panels_.delta_row, sizes_[3] = outputs * panels_.delta_row;
         for (const index size : sizes_) bytes_ += aligned(size * sizeof(T));
         memory_ = Buffer(copies * bytes_);
@@ -115,7 +119,17 @@ class PanelMemory {
     void clear(int copy) const { std::memset(memory_.template as<char>() + copy * bytes_, 0, bytes_); }
 
    private:
+    void find_offsets(const Call& call) {
+        const Pattern& p = call.hidden.matrix;
+        const auto begin = [&](index row, index steps) { return row * panels_.rate_row + (panels_.lead - 1 - steps) * panels_.step; };
+        offsets_.resize(call.neurons + p.n_late);
+        for (index i = 0; i < call.neurons; ++i) offsets_[p.fresh + i] = begin(i, 0);
+        for (index k = 0; k < p.n_late; ++k) offsets_[p.late + k] = begin(p.late_row[k], p.late_steps[k]);
+        panels_.offset = offsets_.data();
+    }
+
     Panels<T> panels_{};
+    std::vector<index> offsets_;
     index sizes_[4] = {}, bytes_ = 0;
     Buffer memory_;
 };
@@ -127,7 +141,7 @@ void run_backward_alone(const Call& call, Control& control, const Matrices<typen
     using T = typename Tile::scalar;
     const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.threads, true);
     const Gradients<T> gradients(call, plan.threads, plan.threads);
-    const PanelMemory<T> memory(call, chunks.steps, Tile::WIDTH, plan.threads);
+    const PanelMemory<T> memory(call, chunks, Tile::WIDTH, plan.threads);
     auto body = [&](int member, int size) {
         tiles.each(member, size, [&](const auto& sequence, Share<T> share) {
             // A shorter chunk to start with and a narrower tile find zeros where they write nothing.
@@ -154,7 +168,7 @@ void run_backward_together(const Call& call, Control& control, const Matrices<ty
     using T = typename Tile::scalar;
     const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.tiles, true);
     const Gradients<T> gradients(call, 1, call.threads);
-    const PanelMemory<T> memory(call, chunks.steps, plan.tiles * Tile::WIDTH, 1);
+    const PanelMemory<T> memory(call, chunks, plan.tiles * Tile::WIDTH, 1);
     chunks.each(call.steps, [&](index first, index until) {
         auto sequence_part = [&](int member, int size) {
             tiles.each(member, size, [&](const auto& sequence, Share<T> share) {
@@ -202,7 +216,7 @@ void backward_of(const Call& call, Control& control) {
     const Ordered<T> input(call, control, call.input, true);  // read for the gradient of x alone
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
     const Schedule plan = schedule(call, call.hidden.transposed, call.batch * index(sizeof(T)), m);
-    const Chunks chunks = Gradients<T>::wanted(call) ? chunks_of<T>(call, plan) : Chunks{call.steps, call.neurons, 1, plan.team == 1, false};
+    const Chunks chunks = Gradients<T>::wanted(call) ? chunks_of<T>(call, plan) : Chunks{call.steps, call.neurons, 1, plan.team == 1, false, 1};
     with_tile<T>(plan.bytes, [&](auto tile) {
         if (chunks.alone)
             run_backward_alone<decltype(tile)>(call, control, m, plan, chunks);

@@ -58,6 +58,7 @@ struct Chunks {
     int threads;
     bool alone;     // each thread for its own tiles, or all together
     bool outgrown;  // whether the rates looked at together outgrow the cache
+    index lead;     // steps before a chunk that its rates begin with, see `Panels`
 
     // Calls f(first, until) for each chunk, the last one first; all but that are whole.
     template <class F>
@@ -72,6 +73,12 @@ inline index even_steps(index total, index wished, index least, index most) {
     const index bounded = wished < least ? least : wished > most ? most : wished;
     const index count = (total + bounded - 1) / bounded;
     return (total + count - 1) / count;
+}
+
+// Either way some rates are copied for each chunk: those of the window, or each late column's.
+inline index lead_of(const Call& call, index steps) {
+    const index late = call.hidden.matrix.n_late;
+    return late && (call.window - 1) * call.neurons <= late * steps ? call.window : 1;
 }
 
 template <class T>
@@ -93,13 +100,13 @@ Chunks chunks_of(const Call& call, const Schedule& plan) {
         const index columns = together((steps + 1) * step);
         const double sums = double(plan.threads) * synapses * sizeof(T);
         const bool outgrown = columns * (steps + 1) * step > cache;
-        if (!outgrown && sums <= double(rates_bytes) + 8e6) return {steps, columns, plan.threads, true, false};
+        if (!outgrown && sums <= double(rates_bytes) + 8e6) return {steps, columns, plan.threads, true, false, lead_of(call, steps)};
     }
     const index step = plan.bytes * plan.tiles;
     const index steps = even_steps(call.steps, SHARED_BYTES / (sources * step), 1, (MOST + step - 1) / step);
     const index columns = together((steps + 1) * step);
     const bool small = synapses * double(call.steps) * double(call.batch) < 1e5;
-    return {steps, columns, small ? 1 : call.threads, false, columns * (steps + 1) * step > cache};
+    return {steps, columns, small ? 1 : call.threads, false, columns * (steps + 1) * step > cache, lead_of(call, steps)};
 }
 
 // Groups [first, last) of part `part` of `parts`, equal in work.

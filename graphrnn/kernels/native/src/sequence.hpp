@@ -18,12 +18,13 @@ struct Matrices {
 };
 
 // What some steps leave for the gradient of the values: for each neuron, input or readout one row, with
-// the steps side by side and the batch, tile by tile, within a step. The rates have rows for the late
-// columns too, and begin one step earlier.
+// the steps side by side and the batch, tile by tile, within a step. The rates begin `lead` steps earlier: one step,
+// with rows of their own for the late columns, or the whole window, in which the late columns lie already.
 template <class T>
 struct Panels {
-    T *deltas, *rates, *x, *grad_output;  // null where the values need no gradient
-    index delta_row, rate_row, step;      // numbers in a row, a step more of rates, and in a step
+    T *deltas, *rates, *x, *grad_output;         // null where the values need no gradient
+    index delta_row, rate_row, step, lead, own;  // numbers in a row, in a row of rates and in a step; the neurons' first row
+    const index* offset;                         // with the whole window, where what a column reads begins
 };
 
 // One tile as one thread sees it.
@@ -225,7 +226,7 @@ struct Sequence {
         const index n_inputs = call.input.matrix.n_cols, n_outputs = grad_output ? call.readout.matrix.n_rows : 0;
         const Panels<T> panels = share.panels;
         const Pattern& hidden = call.hidden.matrix;
-        T* const own_rates = panels.rates + hidden.fresh * panels.rate_row;  // those of no delay
+        T* const own_rates = panels.rates + panels.own * panels.rate_row;  // those without delay
         const index width = share.width;
         T *const carry = share.carried, *const sums = share.alpha;
         for (index t = until - 1; t >= first; --t) {
@@ -252,7 +253,7 @@ struct Sequence {
                 for (int q = 0; q < rows; ++q) {
                     Tile::load(rates + here + q * batch, width, slope[q]);
                     if (panels.rates)
-                        Tile::store(own_rates + (row + q) * panels.rate_row + column + panels.step, width, slope[q]);
+                        Tile::store(own_rates + (row + q) * panels.rate_row + column + panels.lead * panels.step, width, slope[q]);
                     if (call.noisy) Tile::load(states + here + q * batch, width, slope[q]);
                 }
                 if (call.noisy) M::rates(call.activation, slope[0], rows * V);
@@ -288,16 +289,19 @@ struct Sequence {
                     }
                 }
             }
-            if (panels.rates)
+            if (panels.rates && !panels.offset)
                 copy_late(hidden, share, width, [&](index d) { return rates_at(share, t - 1 - d); },
                           {panels.rates + hidden.late * panels.rate_row + column, panels.rate_row});
             if (!wait(share)) return;
             if (grad_x) emit(m.input, share, now, grad_x + t * n_inputs * batch);
         }
-        for (index i = share.first_group * GROUP; panels.rates && i < end_row(share); ++i) {
-            vec r[V];
-            Tile::load(rates_at(share, first - 1).start + i * batch, width, r);
-            Tile::store(own_rates + i * panels.rate_row + share.column, width, r);
+        for (index k = 0; panels.rates && k < panels.lead; ++k) {
+            const Place earlier = rates_at(share, first - panels.lead + k);
+            for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
+                vec r[V];
+                Tile::load(earlier.start + i * earlier.stride, width, r);
+                Tile::store(own_rates + i * panels.rate_row + k * panels.step + share.column, width, r);
+            }
         }
     }
 

@@ -14,7 +14,15 @@ struct Rows {
     const T* operator[](index i) const { return data + i * stride; }
 };
 
+// Rows that begin anywhere.
 template <class T>
+struct RowsAt {
+    const T* data;
+    const index* offset;
+    const T* operator[](index i) const { return data + offset[i]; }
+};
+
+template <class T, class Right = Rows<T>>
 struct ValueGradient {
     using S = Simd<T, BYTES>;
     using vec = typename S::vec;
@@ -24,7 +32,7 @@ struct ValueGradient {
     T *rest_sums, *block_sums;        // (rest) and (block, GROUP), in the order of the pattern
     std::int32_t *row_at, *block_at;  // synapses and blocks dealt with: (row) and (group)
     Rows<T> left;                     // of the rows of the pattern
-    Rows<T> right;                    // and of its columns
+    Right right;                      // and of its columns
     index size;                       // numbers in a row, whole registers
     index columns;                    // of rows on the right that are looked at together
     bool outgrown;                    // whether those outgrow the cache
