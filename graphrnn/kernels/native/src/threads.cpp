@@ -1,9 +1,13 @@
 #include "threads.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <deque>
+#include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -63,14 +67,57 @@ void pause() {
 #endif
 }
 
+// Large blocks that no call holds, the one left longest first. Whoever finds the lock taken goes without, so that a
+// process forked meanwhile does not wait for ever.
+class Kept {
+   public:
+    void* take(std::size_t size) {
+        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+        if (!lock) return nullptr;
+        const auto found = std::find_if(blocks_.begin(), blocks_.end(), [=](const Block& block) { return block.size == size; });
+        if (found == blocks_.end()) return nullptr;
+        void* const data = found->data;
+        blocks_.erase(found), total_ -= size;
+        return data;
+    }
+    void give(void* data, std::size_t size) {
+        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+        if (!lock || size < LARGE_PAGE || size > MOST) return std::free(data);
+        for (; total_ + size > MOST; blocks_.pop_front()) std::free(blocks_.front().data), total_ -= blocks_.front().size;
+        try {
+            blocks_.push_back({data, size});
+            total_ += size;
+        } catch (const std::bad_alloc&) {
+            std::free(data);
+        }
+    }
+
+   private:
+    static constexpr std::size_t MOST = std::size_t(64) << 20;
+    struct Block {
+        void* data;
+        std::size_t size;
+    };
+    std::mutex mutex_;
+    std::deque<Block> blocks_;
+    std::size_t total_ = 0;
+};
+
+Kept& kept() {
+    static Kept* const blocks = new Kept;  // never destroyed: a call may outlive what ends with the process
+    return *blocks;
+}
+
 }  // namespace
 
 Buffer::Buffer(std::size_t bytes) {
     const std::size_t alignment = bytes >= LARGE_PAGE / 2 ? LARGE_PAGE : LINE;
-    const std::size_t size = (bytes + alignment) / alignment * alignment;
-    data_ = std::aligned_alloc(alignment, size);
+    size_ = (bytes + alignment) / alignment * alignment;
+    if (alignment == LARGE_PAGE) data_ = kept().take(size_);
+    if (data_) return;
+    data_ = std::aligned_alloc(alignment, size_);
     if (!data_) throw std::bad_alloc();
-    if (alignment == LARGE_PAGE) on_large_pages(data_, size);
+    if (alignment == LARGE_PAGE) on_large_pages(data_, size_);
 }
 
 void on_large_pages(void* data, std::size_t bytes) {
@@ -85,14 +132,15 @@ void on_large_pages(void* data, std::size_t bytes) {
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
     if (this != &other) {
-        std::free(data_);
-        data_ = other.data_;
-        other.data_ = nullptr;
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
     }
     return *this;
 }
 
-Buffer::~Buffer() { std::free(data_); }
+Buffer::~Buffer() {
+    if (data_) kept().give(data_, size_);
+}
 
 Control::Control(void* (*release)(), void (*acquire)(void*), int (*interrupted)())
     : release_(release), acquire_(acquire), interrupted_(interrupted), state_(release()), last_(now()) {}

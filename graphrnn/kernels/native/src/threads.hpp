@@ -6,14 +6,15 @@
 
 namespace graphrnn {
 
-// Memory of a call: aligned to cache lines, on large pages where that pays.
+// Memory of a call: aligned to cache lines, on large pages where that pays. Up to 64 MB of it are kept for calls of
+// the same size to come, because the system would clear the pages anew for each.
 class Buffer {
    public:
     Buffer() = default;
     explicit Buffer(std::size_t bytes);
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
-    Buffer(Buffer&& other) noexcept : data_(other.data_) { other.data_ = nullptr; }
+    Buffer(Buffer&& other) noexcept : data_(other.data_), size_(other.size_) { other.data_ = nullptr; }
     Buffer& operator=(Buffer&& other) noexcept;
     ~Buffer();
     template <class T>
@@ -21,6 +22,7 @@ class Buffer {
 
    private:
     void* data_ = nullptr;
+    std::size_t size_ = 0;
 };
 
 // Asks for large pages under memory that a call is about to write for the first time.
