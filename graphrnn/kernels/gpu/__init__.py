@@ -10,9 +10,10 @@ from graphrnn.kernels.csr import steps_per_chunk
 from graphrnn.kernels.delays import window_of
 from graphrnn.kernels.gpu import plan
 from graphrnn.kernels.gpu.available import missing
-from graphrnn.kernels.gpu.launch import Dense, Form, Sweep, dense, run
+from graphrnn.kernels.gpu.launch import run
 from graphrnn.kernels.gpu.layout import NO_TILES
 from graphrnn.kernels.gpu.products import HiddenGradient, TritonProducts
+from graphrnn.kernels.gpu.sweep import Dense, Form, Sweep, dense
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.totals import Totals, drive_of, from_outputs, grad_start
 

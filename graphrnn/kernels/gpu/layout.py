@@ -70,7 +70,7 @@ class Layout(NamedTuple):
         return self.tiles is None and self.rest is not None and not self.rest.split
 
 
-_known: Remembered[Layout] = Remembered()
+_known: Remembered[Layout] = Remembered(at_most=2)  # for two sizes of the batch
 
 
 def layout(start: Tensor, col: Tensor, n_cols: int, threshold: int, split: int | None = None) -> Layout:

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from graphrnn.kernels.contract import Problem
 from graphrnn.kernels.delays import earlier, window_of
-from graphrnn.kernels.gpu.launch import Form, each_step, form, width_of
+from graphrnn.kernels.gpu.launch import each_step, width_of
 from graphrnn.kernels.gpu.layout import SIZE, Layout, layout
+from graphrnn.kernels.gpu.sweep import Form, form
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.products import Products
 
