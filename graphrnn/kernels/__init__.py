@@ -9,10 +9,11 @@ from __future__ import annotations
 from graphrnn.kernels._precision import MANTISSA_BITS, check_precision, rounded
 from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
+from graphrnn.kernels.calibration import calibrate
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.delays import Delayed, delayed_pattern
+from graphrnn.kernels.gpu.costs import TileCosts
 from graphrnn.kernels.matmul import sparse_matmul
-from graphrnn.kernels.native.calibration import calibrate
 from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.probe import GATHER_WIDTH, gather
@@ -35,6 +36,7 @@ __all__ = [
     "Pattern",
     "Problem",
     "Run",
+    "TileCosts",
     "Wanted",
     "available_backends",
     "calibrate",

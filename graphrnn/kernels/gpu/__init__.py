@@ -8,7 +8,7 @@ from torch import Tensor
 from graphrnn.kernels.contract import Backend, Gradients, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.csr import steps_per_chunk
 from graphrnn.kernels.delays import window_of
-from graphrnn.kernels.gpu import plan
+from graphrnn.kernels.gpu import costs, plan
 from graphrnn.kernels.gpu.available import missing
 from graphrnn.kernels.gpu.launch import run
 from graphrnn.kernels.gpu.layout import NO_TILES
@@ -26,7 +26,7 @@ class TritonBackend:
     Args:
         small: largest number of columns of W (neurons, times steps under delays) at which one kernel goes
             through the whole sequence; default `plan.small`.
-        threshold: synapses from which on a tile of W is dense; default by `plan.threshold`.
+        threshold: synapses from which on a tile of W is dense; default by what the device costs.
         split: synapses of a row from which on it is cut; default by the number of all of them.
     """
 
@@ -56,7 +56,8 @@ class TritonBackend:
         return missing(device)
 
     def explain(self, pattern: Pattern) -> str:
-        return "plan"
+        small = plan.small("exact") if self._small is None else self._small
+        return plan.explain(pattern, small, self._threshold, self._split)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
         products = self._products(problem)
@@ -141,7 +142,8 @@ class TritonBackend:
     def _products(self, problem: Problem) -> TritonProducts:
         threshold = self._threshold
         if threshold is None:
-            threshold = plan.threshold(plan.ESTIMATES[problem.precision], problem.v0.shape[1])
+            batch = 1 << (problem.v0.shape[1] - 1).bit_length()  # rounded up, so that few layouts are made
+            threshold = costs.current(problem.v0.device).threshold(batch, problem.precision)
         return TritonProducts(problem.precision, threshold, self._split)
 
     def _matrix(self, problem: Problem, products: TritonProducts, transposed: bool) -> Form | Dense:

@@ -103,7 +103,7 @@ def _kind(value: Any) -> Any:
 def _record(launch: Launch, matrix: Form, sweep: Sweep) -> _Recording | None:
     own_matrix = Form(matrix.layout, *(_own(values) for values in matrix[1:]))
     tensors: dict[str, Any] = {name: x for name, x in sweep._asdict().items() if isinstance(x, Tensor)}
-    own_sweep = sweep._replace(**{name: _own(tensor) for name, tensor in tensors.items()})
+    own_sweep = sweep._replace(**{**tensors, **{name: _own(x) for name, x in tensors.items()}})
     try:
         return _Recording(_capture(lambda: launch(own_matrix, own_sweep)), own_matrix, own_sweep)
     except RuntimeError as error:
