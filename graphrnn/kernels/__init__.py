@@ -12,6 +12,7 @@ from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choo
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.delays import Delayed, delayed_pattern
 from graphrnn.kernels.matmul import sparse_matmul
+from graphrnn.kernels.memory import Memory, memory_of
 from graphrnn.kernels.native.calibration import calibrate
 from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.pattern import Pattern
@@ -30,6 +31,7 @@ __all__ = [
     "Delayed",
     "Gradients",
     "Matrix",
+    "Memory",
     "OutputGradients",
     "Outputs",
     "Pattern",
@@ -43,6 +45,7 @@ __all__ = [
     "delayed_pattern",
     "explain_backend",
     "gather",
+    "memory_of",
     "recurrence",
     "rounded",
     "sparse_matmul",
