@@ -14,6 +14,7 @@ from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradient
 from graphrnn.kernels.delays import Delayed, delayed_pattern
 from graphrnn.kernels.gpu.costs import TileCosts
 from graphrnn.kernels.matmul import sparse_matmul
+from graphrnn.kernels.memory import Memory, memory_of
 from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.probe import GATHER_WIDTH, gather
@@ -31,6 +32,7 @@ __all__ = [
     "Delayed",
     "Gradients",
     "Matrix",
+    "Memory",
     "OutputGradients",
     "Outputs",
     "Pattern",
@@ -45,6 +47,7 @@ __all__ = [
     "delayed_pattern",
     "explain_backend",
     "gather",
+    "memory_of",
     "recurrence",
     "rounded",
     "sparse_matmul",

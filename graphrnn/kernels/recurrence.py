@@ -390,18 +390,25 @@ def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
 
 def _forward_in_parts(backend: Backend, problem: Problem, every: int) -> Outputs:
     """The sequence in parts, of which the last rates and states are kept."""
-    rates, states, outputs = [], [], []
+    n_parts = -(-problem.steps // every)
+    rates, states = (problem.v0.new_empty(n_parts, *problem.v0.shape) for _ in range(2))
+    outputs = []
     v, r = problem.v0, problem.r0
-    for start in range(0, problem.steps, every):
-        part = backend.forward(problem.part(start, start + every, v, r), save_states=False)
-        v, r = part.v_last, part.rates[-1].clone()
-        rates.append(r)
-        states.append(v)
-        if part.output is not None:
-            outputs.append(part.output)
-    return Outputs(
-        torch.stack(rates), torch.stack(states), v.clone(), torch.cat(outputs) if outputs else None
-    )
+    for k in range(n_parts):
+        start = k * every
+        output = _forward_a_part(backend, problem.part(start, start + every, v, r), rates[k], states[k])
+        v, r = states[k], rates[k]
+        if output is not None:
+            outputs.append(output)
+    return Outputs(rates, states, v.clone(), torch.cat(outputs) if outputs else None)
+
+
+def _forward_a_part(backend: Backend, part: Problem, rates: Tensor, states: Tensor) -> Tensor | None:
+    """Writes the last rates and v of a part, whose other rates live no longer than this call."""
+    run = backend.forward(part, save_states=False)
+    rates.copy_(run.rates[-1])
+    states.copy_(run.v_last)
+    return run.output
 
 
 def _backward_in_parts(
@@ -425,12 +432,11 @@ def _backward_in_parts(
         start = k * every
         v, r = (states[k - 1], rates[k - 1]) if k else (problem.v0, problem.r0)
         part = problem.part(start, start + every, v, r)
-        again = backend.forward(part, save_states)
         if grad_rates is not None:
             grad_r = grad_rates[k] if grad_r is None else grad_rates[k] + grad_r
         output = None if grad_output is None else grad_output[start : start + every]
         grads = OutputGradients(None, grad_r, grad_v, output)
-        found = backend.backward(part, again.rates, again.states, grads, every_start)
+        found = _forth_and_back(backend, part, save_states, grads, every_start)
         grad_v, grad_r = found.v0, found.r0
         x_parts.append(found.x)
         drive_parts.append(found.drive)
@@ -444,6 +450,14 @@ def _backward_in_parts(
         v0=grad_v if wanted.v0 else None,
         r0=grad_r if wanted.r0 else None,
     )
+
+
+def _forth_and_back(
+    backend: Backend, part: Problem, save_states: bool, grads: OutputGradients, wanted: Wanted
+) -> Gradients:
+    """The gradient of a part, whose rates live no longer than this call."""
+    again = backend.forward(part, save_states)
+    return backend.backward(part, again.rates, again.states, grads, wanted)
 
 
 def _sum(total: Gradients, part: Gradients) -> Gradients:

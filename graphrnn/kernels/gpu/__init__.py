@@ -152,7 +152,7 @@ class TritonBackend:
         n_cols = window * len(problem.alpha)
         if n_cols <= (plan.small(problem.precision) if self._small is None else self._small):
             if transposed:
-                return dense(pattern.t_crow, pattern.t_col, n_cols, values[pattern.perm])
+                return dense(pattern.t_crow, pattern.t_col, n_cols, values.index_select(0, pattern.perm))
             return dense(pattern.crow, pattern.col, n_cols, values)
         if transposed:
             return products.transposed_matrix(pattern, values, window)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from graphrnn.kernels.gpu.layout import SIZE, Layout
+from graphrnn.kernels.gpu.layout import SIZE, Layout, rows_of
 
 __all__ = ["Dense", "Form", "Sweep", "dense", "form"]
 
@@ -51,17 +50,16 @@ def form(found: Layout, values: Tensor) -> Form:
     tiles, rest = None, None
     if found.tiles is not None:
         tiles = values.new_zeros(len(found.tiles.row), SIZE, SIZE)
-        tiles.view(-1).index_copy_(0, found.tiles.place, values[found.tiles.source])
+        tiles.view(-1).index_copy_(0, found.tiles.place, values.index_select(0, found.tiles.source))
     if found.rest is not None:
         source = found.rest.source
-        rest = values.contiguous() if source is None else values[source]
+        rest = values.contiguous() if source is None else values.index_select(0, source)
     return Form(found, tiles, rest)
 
 
 def dense(start: Tensor, col: Tensor, n_cols: int, values: Tensor) -> Dense:
     """The values (synapse,) of a pattern in compressed rows, in a dense matrix."""
-    rows = torch.arange(len(start) - 1, device=start.device)
-    at = torch.repeat_interleave(rows, start.diff().long(), output_size=len(col)) * n_cols + col
-    weight = values.new_zeros(len(rows), n_cols)
+    at = rows_of(start, len(col)).long() * n_cols + col
+    weight = values.new_zeros(len(start) - 1, n_cols)
     weight.view(-1).index_copy_(0, at, values)
     return Dense(weight)
