@@ -68,23 +68,24 @@ class TritonBackend:
         )
         window = window_of(problem.r0)
         v = problem.v0.clone(memory_format=torch.contiguous_format)
-        path = v.new_empty(window + problem.steps, *v.shape)
-        path[:window] = problem.r0
-        rates = path[window:]
+        rates = v.new_empty(problem.steps, *v.shape)
         states = torch.empty_like(rates) if save_states else None
         output = None
         if problem.readout is not None:
             output = v.new_empty(len(rates), problem.readout.pattern.shape[0], v.shape[1])
         leak, noise = problem.alpha.contiguous(), problem.rate_noise
-        length = steps_per_chunk(rates)
+        length = min(steps_per_chunk(rates), len(rates))
+        path = v.new_empty(window + length, *v.shape)  # the rates of a chunk behind those that came before
+        path[:window] = problem.r0
         for start in range(0, len(rates), length):
             chunk = slice(start, min(start + length, len(rates)))
+            steps = chunk.stop - chunk.start
             sweep = Sweep(
                 "forward",
                 drive_of(products, problem, entry, rates[chunk], chunk).contiguous(),
                 v,
                 leak,
-                path[chunk.start : window + chunk.stop],
+                path[: window + steps],
                 None if noise is None else noise[chunk].contiguous(),
                 None if states is None else states[chunk],
                 noise is not None,
@@ -92,6 +93,8 @@ class TritonBackend:
                 problem.precision,
             )
             run(weight, sweep)
+            rates[chunk] = path[window : window + steps]
+            path[:window] = path[steps : steps + window].clone()
             if output is not None and readout is not None:
                 output[chunk] = products.each_step(readout, rates[chunk])
         return Outputs(rates, states, v, output)

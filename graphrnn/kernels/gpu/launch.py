@@ -14,6 +14,8 @@ from graphrnn.kernels.gpu.sweep import Dense, Form, Sweep
 __all__ = ["each_step", "run", "width_of"]
 
 WIDEST = 64  # columns of the batch in a program
+AHEAD = 8  # synapses of a row that are read at once
+PROGRAMS = 264  # two on each of 132 multiprocessors
 BLOCK = 64  # rows and columns of a dense matrix that are multiplied at once
 TIMES = 2**15  # as many steps as a grid takes
 
@@ -42,10 +44,15 @@ def run(matrix: Form | Dense, sweep: Sweep) -> None:
         replayed(_steps, matrix, sweep)
 
 
-def width_of(batch: int, dtype: torch.dtype) -> int:
-    """Columns of the batch that a program takes."""
-    widest = WIDEST * 4 // dtype.itemsize
-    return min(widest, max(16, 1 << (batch - 1).bit_length()))
+def width_of(batch: int, like: Tensor, programs: int = PROGRAMS) -> int:
+    """Columns of the batch that a program takes, where as many programs share each of them.
+
+    Fewer where that keeps more of a GPU busy, down to the 16 that tensor cores take. No sum depends on it.
+    """
+    width = min(WIDEST * 4 // like.element_size(), max(16, 1 << (batch - 1).bit_length()))
+    while like.is_cuda and width > 16 and programs * -(-batch // width) < PROGRAMS:
+        width //= 2
+    return width
 
 
 class _Ends(NamedTuple):
@@ -111,22 +118,23 @@ def _step(
     found = matrix.layout
     rest, tiles = found.rest, found.tiles
     batch = ends.out.shape[-1]
-    width = width_of(batch, ends.out.dtype)
-    across = -(-batch // width)
     sizes = (batch, source_step, found.n_rows * batch, 0 if partial is None else partial.stride(0))
     if found.n_rows == 0 or times == 0:
         return
     jobs: tuple[Any, ...] = (None,) * 4
     if rest is not None:
         lists = (rest.start, rest.col, matrix.rest, rest.job_row, rest.job_from, rest.job_until)
-        kernels.rest_step[len(rest.job_from), across, times](
-            *ends, partial, *lists, *sizes, LANES=rest.lanes, WIDTH=width, **static
+        width = width_of(batch, ends.out, len(rest.job_from) * times)
+        kernels.rest_step[len(rest.job_from), -(-batch // width), times](
+            *ends, partial, *lists, *sizes, LANES=rest.lanes, AHEAD=AHEAD, WIDTH=width, **static
         )
         if found.in_one_step:
             return
         jobs = (rest.row_job, rest.row_lane, rest.row_parts, rest.block_parts)
     blocks = (None,) * 3 if tiles is None else (tiles.start, tiles.col, matrix.tiles)
-    kernels.tile_step[-(-found.n_rows // SIZE), across, times](
+    rows = -(-found.n_rows // SIZE)
+    width = width_of(batch, ends.out, rows * times)
+    kernels.tile_step[rows, -(-batch // width), times](
         *ends,
         partial,
         *jobs,

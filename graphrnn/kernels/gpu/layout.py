@@ -19,7 +19,7 @@ __all__ = ["NO_TILES", "SIZE", "Layout", "Rest", "Tiles", "layout", "rows_of"]
 
 SIZE = 32  # rows and columns of a dense tile
 NO_TILES = SIZE * SIZE + 1  # more synapses than a tile can have
-LANES = 32  # rows of a job
+LANES = 8  # rows of a job
 FEWEST_SPLIT = 256  # synapses of a row that are never cut
 PORTION = 2**25  # synapses in which tiles are looked for at once
 JOBS = 1024  # as many as a GPU can use at once

@@ -96,7 +96,7 @@ class ValueGradient:
             grad.stride(0),
             rates.stride(0),
             SIZE=SIZE,
-            WIDTH=width_of(batch, grad.dtype),
+            WIDTH=width_of(batch, grad),
             PRECISION=self.precision,
         )
         total += found.sum(0)
@@ -119,7 +119,7 @@ class ValueGradient:
             grad.stride(0),
             rates.stride(0),
             SYNAPSES=SYNAPSES,
-            WIDTH=width_of(batch, grad.dtype),
+            WIDTH=width_of(batch, grad),
             PRECISION=self.precision,
         )
 
