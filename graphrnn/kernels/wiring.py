@@ -74,8 +74,8 @@ def _counts(in_degree: Any, n_post: int, device: torch.device) -> Tensor:
     counts = in_degree.to(device, torch.int64)
     if tuple(counts.shape) != (n_post,) or not torch.equal(counts.to(in_degree.dtype), in_degree.to(device)):
         raise TypeError(
-            f"`{CALL}` needs `in_degree` as one whole number or as whole numbers of shape (post,) = ({n_post},);"
-            f" it got {str(in_degree.dtype)[6:]} of shape {tuple(in_degree.shape)}. Round them."
+            f"`{CALL}` needs `in_degree` as one whole number or as whole numbers of shape (post,) = "
+            f"({n_post},); it got {str(in_degree.dtype)[6:]} of shape {tuple(in_degree.shape)}. Round them."
         )
     return counts
 
