@@ -123,6 +123,13 @@ def test_under_delays_and_in_parts(backend, precision, monkeypatch):
     assert_rounds_as_the_reference(network, backend, precision, activation="tanh", checkpoint=3)
 
 
+@pytest.mark.parametrize(("n_inputs", "n_readouts"), [(0, 0), (0, 2), (2, 0)])
+@pytest.mark.parametrize("backend", available())
+def test_no_input_and_no_readout_at_all(backend, n_inputs, n_readouts):
+    network = draw(*NETWORKS["sparse"], n_inputs=n_inputs, n_readouts=n_readouts)
+    assert_rounds_as_the_reference(network, backend, "bf16", activation="tanh")
+
+
 @pytest.mark.parametrize("precision", ROUNDED)
 @pytest.mark.parametrize("backend", available())
 def test_one_step_by_hand(backend, precision):

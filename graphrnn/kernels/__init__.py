@@ -19,6 +19,7 @@ from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.probe import GATHER_WIDTH, gather
 from graphrnn.kernels.recurrence import Run, recurrence
+from graphrnn.kernels.wiring import random_pattern
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,6 +49,7 @@ __all__ = [
     "explain_backend",
     "gather",
     "memory_of",
+    "random_pattern",
     "recurrence",
     "rounded",
     "sparse_matmul",

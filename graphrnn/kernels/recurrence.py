@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from graphrnn import _checks
 from graphrnn.kernels import _arguments, reference
 from graphrnn.kernels._precision import as_given, check_precision
+from graphrnn.kernels._room import with_room
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import BACKENDS, REFERENCE, choose_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
@@ -275,12 +276,15 @@ def _forward(
         activation,
         precision,
     )
-    with as_given(values):
-        run = BACKENDS[backend]
-        if checkpoint:
-            rates, states, v_last, output = _forward_in_parts(run, problem, checkpoint)
-        else:
-            rates, states, v_last, output = run.forward(problem, save_states)
+    run = BACKENDS[backend]
+
+    def forward() -> Outputs:
+        with as_given(values):
+            if checkpoint:
+                return _forward_in_parts(run, problem, checkpoint)
+            return run.forward(problem, save_states)
+
+    rates, states, v_last, output = with_room(forward, problem, backend, checkpoint, "forward")
     return rates, _or_nothing(states, rates), v_last, _or_nothing(output, rates)
 
 
@@ -366,15 +370,18 @@ def _backward(
     )
     saved_states = states if states.numel() else None
     asked = Wanted(*wanted)
-    with as_given(values):
-        run = BACKENDS[backend]
-        if checkpoint:
-            gradients = _backward_in_parts(
-                run, problem, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, asked
-            )
-        else:
+    run = BACKENDS[backend]
+
+    def back() -> Gradients:
+        with as_given(values):
+            if checkpoint:
+                return _backward_in_parts(
+                    run, problem, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, asked
+                )
             grads = OutputGradients(grad_rates, None, grad_v_last, grad_output)
-            gradients = run.backward(problem, rates, saved_states, grads, asked)
+            return run.backward(problem, rates, saved_states, grads, asked)
+
+    gradients = with_room(back, problem, backend, checkpoint, "back")
     return [gradient for gradient in gradients if gradient is not None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -147,7 +148,7 @@ class CTRNN(nn.Module):
         self.batch_first = _checks.boolean(call, "batch_first", batch_first)
         self.checkpoint = None if checkpoint is None else _checks.count(call, "checkpoint", checkpoint)
         self.backend = backend
-        device = torch.get_default_device() if device is None else torch.device(device)
+        device = _arguments.device_here(call, device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
         self.delays = _delays(self.net, self.dt, delays, self.checkpoint, device)
         self.precision = check_precision(call, precision, kind["dtype"])
@@ -207,6 +208,16 @@ class CTRNN(nn.Module):
             self.v0 = nn.Parameter(start)
         else:
             self.register_buffer("v0", start)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> CTRNN:
+        """What `.to("cuda")` and the like go through; they fail before the first tensor has moved."""
+        try:
+            return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        except (AssertionError, RuntimeError) as error:
+            why = _arguments.no_cuda()
+            if why is None or not re.search("CUDA|NVIDIA", str(error)):
+                raise
+            raise ValueError(f"`rnn.to('cuda')` needs a GPU; {why}, or stay on the CPU.") from error
 
     @property
     def layers(self) -> list[SparseLayer]:
