@@ -16,6 +16,8 @@ NAMES = {
     "graphrnn": "graphrnn",
     "nn4n": "nn4n",
     "dense": "dense torch",
+    "dense_tf32": "dense torch, TF32",
+    "dense_graph": "dense torch, CUDA graph",
     "torch_csr": "torch CSR",
     "torch_sparse": "torch-sparse",
     "jax_dense": "JAX dense",

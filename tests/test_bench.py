@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import graphrnn as gr
 from graphrnn.cli import main
 from graphrnn.kernels import BACKENDS, GATHER_WIDTH, Choice, Pattern, available_backends, gather
 from graphrnn.kernels.native import library
+from graphrnn.kernels.probe import by_torch
 from graphrnn.training import (
     BackendResult,
     Benchmark,
@@ -26,6 +28,7 @@ from graphrnn.training import (
     machine,
     peak_memory,
     time_in_turns,
+    timing,
 )
 from graphrnn.training.memory import in_new_process, peak_of
 
@@ -399,7 +402,7 @@ def test_bench_says_what_it_leaves_out(capsys, folder, monkeypatch):
     made_up = made(gather_seconds=(), left_out={"native": "it runs on CPUs alone"})
     monkeypatch.setattr(sys.modules["graphrnn.training"], "benchmark", lambda *_, **__: made_up)
     out = run(capsys, "net.npz")[1]
-    assert "\nlimit: unknown; it is measured on CPUs, by the compiled library\n" in out
+    assert "\nlimit: unknown; on CPUs it is measured by the compiled library\n" in out
     assert out.endswith("\nleft out: 'native', it runs on CPUs alone\n")
 
 
@@ -423,6 +426,146 @@ def test_a_mistake_gives_one_sentence_and_code_2(capsys, folder, words, message)
     assert code == 2
     assert err.splitlines()[-1].startswith(f"graphrnn bench: error: {message}")
     assert [path.name for path in folder.iterdir()] == ["net.npz"]
+
+
+# delays, precision, a GPU -----------------------------------------------------------------------------
+
+
+def delayed_network():
+    graph = gr.AreaGraph()
+    graph.add_input("x", 2)
+    graph.add_area("area", 20)
+    graph.project("x", "area")
+    graph.project("area", "area", 0.3, delay=30.0)
+    return graph.compile(seed=0)
+
+
+def test_a_network_is_timed_with_its_delays():
+    """In steps of `dt`, by every backend, and the limit with all of the window to gather from."""
+    explained = {
+        dt: {line for result in benchmark(delayed_network(), dt=dt, **SMALL).results
+             for line in result.explained.splitlines() if line.startswith("delays: ")}
+        for dt in (10.0, 5.0)
+    }  # fmt: skip
+    assert explained == {
+        10.0: {"delays: 3 to 3 steps, 1 different, read in one product over the last 4 steps"},
+        5.0: {"delays: 6 to 6 steps, 1 different, read in one product over the last 7 steps"},
+    }
+
+
+@pytest.mark.skipif(WHY_NOT is not None, reason=f"native backend: {WHY_NOT}")
+def test_the_limit_of_a_network_with_delays_gathers_from_the_window(monkeypatch):
+    module, sizes = sys.modules["graphrnn.training.benchmark"], set()
+
+    def watched(values, pattern, rates, **options):
+        sizes.add((pattern.shape, tuple(rates.shape)))
+        assert int(pattern.col.max()) < len(rates)
+        return gather(values, pattern, rates, **options)
+
+    monkeypatch.setattr(module, "gather", watched)
+    assert benchmark(delayed_network(), **SMALL).limit is not None
+    assert sizes == {((20, 4 * 20), (4 * 20, GATHER_WIDTH))}
+
+
+def test_bench_prints_delays_and_precision(capsys, folder):
+    gr.io.write(delayed_network(), "late.npz")
+    code, out, _ = run(capsys, "late.npz", *TINY, "--dt", "15", "--precision", "bf16", "--json", "found.json")
+    assert code == 0
+    assert out.splitlines()[1].startswith(
+        "T = 4 time steps, B = 3 trials, float32 with products in bf16 on cpu, 1 thread; "
+    )
+    assert "\n`auto` takes 'torch', the fastest available on cpu in float32 with products in bf16; " in out
+    assert "\ndelays: 2 to 2 steps, 1 different, " in out
+    assert "\nleft out: 'native', it multiplies exactly\n" in out
+    found = json.loads((folder / "found.json").read_text())
+    assert (found["precision"], found["dt"]) == ("bf16", 15.0)
+    if sys.platform == "linux":
+        assert all(result["memory"] is not None for result in found["results"])
+
+
+def test_rounded_products_may_differ_by_more():
+    assert not made(results=results(1.0, 1.01)).agrees
+    assert made(results=results(1.0, 1.01), precision="bf16").agrees
+    assert not made(results=results(1.0, 1.1), precision="bf16").agrees
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"precision": "fp8"},
+            "`benchmark(...)` needs `precision` to be one of exact, tf32, bf16; it got 'fp8'.",
+        ),
+        ({"dt": 0}, "`benchmark(...)` needs `dt` to be finite and above 0; it got 0."),
+        (
+            {"precision": "bf16", "backends": ["native"]},
+            "Backend `native` is not available on cpu in float32 with products in bf16: it multiplies "
+            + "exactly. Take "
+            + " or ".join(f"`{name}`" for name in ("auto", *available_backends("cpu", torch.float32, "bf16")))
+            + ".",
+        ),
+    ],
+)
+def test_a_benchmark_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        benchmark(NETWORKS["one_area"], **SMALL, **options)
+
+
+def test_torch_gathers_the_same(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    mask = torch.rand(9, 7, generator=generator) < 0.3
+    mask[4] = False
+    pattern = Pattern.from_pairs(*(index.numpy() for index in mask.nonzero(as_tuple=True)), mask.shape)
+    values = torch.randn(pattern.n_synapses, generator=generator)
+    rates = torch.randn(7, GATHER_WIDTH, generator=generator)
+    product = by_torch(values, pattern, rates)
+    torch.testing.assert_close(product, pattern.dense(values) @ rates)
+
+
+def test_the_clock_is_read_when_the_device_is_done(monkeypatch):
+    calls = []
+    device = SimpleNamespace(synchronize=lambda where: calls.append(str(where)))
+    monkeypatch.setattr(torch, "get_device_module", lambda _: device)
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: calls.append("clock") or float(len(calls)))
+    time_in_turns({"a": lambda: calls.append("a")}, rounds=2, warmup=0, device="cuda:1")
+    assert calls == 2 * ["cuda:1", "clock", "a", "cuda:1", "clock"]
+
+
+def test_bench_names_the_gpu_and_its_gather(capsys, folder, monkeypatch):
+    made_up = made(device="cuda")
+    monkeypatch.setattr(sys.modules["graphrnn.training"], "benchmark", lambda *_, **__: made_up)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H200")
+    out = run(capsys, "net.npz")[1]
+    assert "float32 on cuda (NVIDIA H200), 2 threads; " in out
+    assert "\nlimit: 0.09 ms, in which torch's embedding_bag gathers 3 S T ⌈B/16⌉ rows of 16 rates; " in out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_bench_without_a_gpu(capsys, folder):
+    code, _, err = run(capsys, "net.npz", "--device", "cuda")
+    assert code == 2
+    assert err.startswith("graphrnn bench: error: found no device 'cuda' for --device: ")
+    assert err.endswith(". Take --device cpu.\n")
+
+
+@pytest.mark.cuda
+def test_bench_on_a_gpu(capsys, folder):
+    code, out, _ = run(capsys, "net.npz", *TINY, "--device", "cuda", "--json", "found.json")
+    assert code == 0
+    assert f"on cuda ({torch.cuda.get_device_name()})" in out
+    found = json.loads((folder / "found.json").read_text())
+    assert found["limit"] > 0
+    assert {result["backend"] for result in found["results"]} == {*available_backends("cuda")}
+    assert all(result["memory"] > 0 for result in found["results"])
+
+
+@pytest.mark.cuda
+def test_a_gpu_gathers_the_same():
+    pattern = Pattern.from_pairs([0, 1, 1], [2, 0, 2], (2, 3))
+    rates = torch.arange(3.0)[:, None].expand(3, 16)
+    values = torch.tensor([1.0, 5.0, 10.0])
+    product = gather(values.cuda(), pattern.to("cuda"), rates.cuda())
+    assert product[:, 0].tolist() == [2.0, 20.0]
 
 
 # the tables of docs/benchmarks.md --------------------------------------------------------------------

@@ -14,7 +14,7 @@ from kernel_cases import assert_same, draw, outputs_and_gradients, random_mask
 
 import graphrnn as gr
 from graphrnn.cli import main
-from graphrnn.kernels import BACKENDS, Crossover, Pattern, calibrate, explain_backend
+from graphrnn.kernels import BACKENDS, Crossover, Pattern, _kept, calibrate, explain_backend
 from graphrnn.kernels.native import NativeBackend, calibration, crossover, library
 
 WHY_NOT = BACKENDS["native"].unavailable(torch.device("cpu"), torch.float32)
@@ -143,9 +143,9 @@ def test_the_folder_is_that_of_the_system(monkeypatch, tmp_path):
         monkeypatch.setattr(sys, "platform", platform)
         for elsewhere in ("", "relative"):  # which the standard says to ignore
             monkeypatch.setenv("XDG_CACHE_HOME", elsewhere)
-            assert crossover._file() == tmp_path / folder / "graphrnn" / "crossover.json"
-    monkeypatch.setattr(crossover.os.path, "expanduser", lambda path: path)  # no home at all
-    assert crossover._file() is None
+            assert _kept.file() == tmp_path / folder / "graphrnn" / "crossover.json"
+    monkeypatch.setattr(_kept.os.path, "expanduser", lambda path: path)  # no home at all
+    assert _kept.file() is None
     monkeypatch.setattr(crossover, "_known", {})
     blocks_that_pay_from(5, monkeypatch)
     assert calibrate() == Crossover(5, measured=True, file=None)

@@ -147,6 +147,8 @@ def test_the_form_of_a_product_never_changes_the_result(network, form, monkeypat
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("backend", available_backends())
 def test_gradcheck(backend, activation, noisy, checkpoint):
+    if backend in SLOW and checkpoint is not None and activation != "tanh":
+        pytest.skip("an interpreter has no time for all activations in parts")
     network = draw(random_mask(4, 4, 0.5, seed=1), 3, 2, noisy=noisy, seed=3)
     for until in range(1, 4):
         first = {name: network.leaves[name][:until] for name in ("x", "drive")}

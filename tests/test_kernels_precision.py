@@ -11,6 +11,7 @@ import torch
 from kernel_cases import (
     DEVICES,
     NETWORKS,
+    assert_rounds_as_the_reference,
     draw,
     outputs_and_gradients,
     pattern_of,
@@ -31,9 +32,6 @@ from graphrnn.kernels import (
 )
 
 ROUNDED = ["tf32", "bf16"]
-FLIPPED = (
-    0.3  # of the effect of rounding: what numbers that another order of a sum rounds the other way may do
-)
 
 
 # how a number is rounded ---------------------------------------------------------------------------
@@ -99,19 +97,6 @@ def available(device="cpu"):
     return available_backends(device, torch.float32, "tf32")
 
 
-def assert_rounds_as_the_reference(network, backend, precision, device="cpu", **options):
-    """Equal but for the few numbers that lie so near between two that they are rounded the other way."""
-    network = network.to(torch.float32)
-    exact = outputs_and_gradients(network, backend="reference", **options)
-    expected = outputs_and_gradients(network, backend="reference", precision=precision, **options)
-    actual = outputs_and_gradients(network.to(device), backend=backend, precision=precision, **options)
-    for name, value in expected.items():
-        assert (actual[name] is None) == (value is None), name
-        if value is not None:
-            error = (actual[name].cpu() - value).norm()
-            assert error <= FLIPPED * (exact[name] - value).norm() + 1e-5 * value.norm(), name
-
-
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("precision", ROUNDED)
 @pytest.mark.parametrize("noisy", [False, True], ids=["noiseless", "noisy"])
@@ -136,6 +121,13 @@ def test_under_delays_and_in_parts(backend, precision, monkeypatch):
     monkeypatch.setitem(csr.CHUNK_BYTES, "cpu", 2 * len(mask) * batch * 4)
     assert_rounds_as_the_reference(network, backend, precision, activation="tanh")
     assert_rounds_as_the_reference(network, backend, precision, activation="tanh", checkpoint=3)
+
+
+@pytest.mark.parametrize(("n_inputs", "n_readouts"), [(0, 0), (0, 2), (2, 0)])
+@pytest.mark.parametrize("backend", available())
+def test_no_input_and_no_readout_at_all(backend, n_inputs, n_readouts):
+    network = draw(*NETWORKS["sparse"], n_inputs=n_inputs, n_readouts=n_readouts)
+    assert_rounds_as_the_reference(network, backend, "bf16", activation="tanh")
 
 
 @pytest.mark.parametrize("precision", ROUNDED)

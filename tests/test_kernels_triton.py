@@ -3,6 +3,9 @@
 In the form that it chooses itself the backend goes through the contract in `test_kernels_contract.py`.
 """
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from kernel_cases import (
     DEVICES,
     NETWORKS,
     TOLERANCE,
+    assert_rounds_as_the_reference,
     assert_same,
     draw,
     outputs_and_gradients,
@@ -18,8 +22,9 @@ from kernel_cases import (
     with_delays,
 )
 
-from graphrnn.kernels import ACTIVATIONS, BACKENDS
-from graphrnn.kernels.gpu import TritonBackend
+from graphrnn.kernels import ACTIVATIONS, BACKENDS, csr
+from graphrnn.kernels._remembered import Remembered
+from graphrnn.kernels.gpu import TritonBackend, graph
 
 WAYS = TritonBackend.ways()
 
@@ -57,8 +62,7 @@ def assert_equals_the_reference(drawn, dtype, device, **options):
     assert_same(actual, expected, TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("noisy", [False, True], ids=["noiseless", "noisy"])
+@pytest.mark.parametrize(("dtype", "noisy"), [(torch.float32, False), (torch.float64, True)], ids=str)
 @pytest.mark.parametrize("name", CASES)
 def test_every_form_equals_the_reference(device, way, name, noisy, dtype):
     assert_equals_the_reference(draw(*CASES[name], noisy=noisy), dtype, device, activation="tanh")
@@ -87,3 +91,81 @@ def test_every_form_gives_the_same_bits_again(device, way):
     drawn = draw(banded(), 4, 18).to(device, torch.float32)
     first, second = (outputs_and_gradients(drawn, backend="triton") for _ in range(2))
     assert_same(first, second, 0)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_every_form_rounds_as_the_reference(device, way, precision):
+    drawn = draw(banded(40), 3, 2, noisy=True)
+    assert_rounds_as_the_reference(drawn, "triton", precision, device, activation="tanh")
+
+
+@pytest.mark.parametrize("way", ["one kernel for the sequence", "dense tiles"])
+def test_a_hundred_steps_at_the_edge_of_chaos_equal_those_of_a_cpu(device, way, monkeypatch):
+    """Spectral radius 1, the largest that is promised, where an error neither dies nor grows."""
+    monkeypatch.setitem(BACKENDS, "triton", WAYS[way])
+    mask = banded(40)
+    drawn = draw(mask, 100, 2)
+    weight = drawn.patterns["values"].dense(drawn.leaves["values"])
+    radius = torch.linalg.eigvals(weight).abs().max()
+    drawn.leaves["values"] /= radius
+    on_cpu = outputs_and_gradients(drawn.to(torch.float32), backend="torch", activation="tanh")
+    actual = outputs_and_gradients(drawn.to(device, torch.float32), backend="triton", activation="tanh")
+    assert_same({name: tensor.cpu() for name, tensor in actual.items()}, on_cpu, 1e-4)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """As where CUDA graphs can be had: a recording goes through the same launches on its own tensors."""
+    found = []
+
+    def capture(steps):
+        found.append(steps)
+        return steps
+
+    monkeypatch.setattr(graph, "_pays", lambda *_: True)
+    monkeypatch.setattr(graph, "_capture", capture)
+    monkeypatch.setattr(graph, "_known", Remembered(graph.AT_MOST))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=0))
+    return found
+
+
+def test_a_recording_is_made_once_and_serves_other_numbers(recorded, monkeypatch):
+    skip_where_missing("triton")
+    monkeypatch.setitem(BACKENDS, "triton", TritonBackend(small=0, threshold=60, split=3))
+    first = draw(banded(), 4, 3, noisy=True)
+    for more in (0, 0.1, 0.2):
+        leaves = {name: leaf + more * (name != "alpha") for name, leaf in first.leaves.items()}
+        other = first._replace(leaves=leaves, rate_noise=first.rate_noise + more)
+        actual = outputs_and_gradients(other, backend="triton", activation="tanh")
+        expected = outputs_and_gradients(other, backend="reference", activation="tanh")
+        assert_same(actual, expected, TOLERANCE[torch.float64])
+        assert len(recorded) == 2  # forward and back
+
+
+def test_recordings_of_chunks_and_delays(recorded, monkeypatch):
+    skip_where_missing("triton")
+    monkeypatch.setitem(BACKENDS, "triton", TritonBackend(small=0))
+    monkeypatch.setitem(csr.CHUNK_BYTES, "cpu", 3 * 70 * 2 * 8)  # three steps
+    drawn, _ = with_delays(draw(banded(), 7, 2, noisy=True), np.arange(banded().sum()) % 3)
+    assert_equals_the_reference(drawn, torch.float64, "cpu", activation="tanh")
+    assert len(recorded) == 4  # whole chunks and the last one, forward and back
+
+
+def test_without_a_graph_the_steps_are_launched_one_by_one(recorded, monkeypatch):
+    skip_where_missing("triton")
+
+    def capture(_):
+        raise RuntimeError("operation not permitted when stream is capturing\nCompile with ...")
+
+    monkeypatch.setattr(graph, "_capture", capture)
+    monkeypatch.setitem(BACKENDS, "triton", TritonBackend(small=0))
+    message = (
+        "`recurrence` could not record its steps in a CUDA graph (operation not permitted when stream is "
+        "capturing); it launches them one by one, which is slower and gives the same results."
+    )
+    drawn = draw(banded(40), 3, 2)
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$") as warned:
+        outputs_and_gradients(drawn, backend="triton")
+    assert len(warned) == 2  # forward and back
+    actual, expected = (outputs_and_gradients(drawn, backend=name) for name in ("triton", "reference"))
+    assert_same(actual, expected, TOLERANCE[torch.float64])  # and no warning again

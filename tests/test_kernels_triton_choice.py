@@ -2,19 +2,31 @@
 
 # ruff: noqa: E501 (a message in one line can be searched for)
 
+import json
 import re
 import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
-from kernel_cases import skip_where_missing
+from kernel_cases import pattern_of, random_mask, skip_where_missing
 
-from graphrnn.kernels import BACKENDS, backends, choose_backend
-from graphrnn.kernels.gpu import TritonBackend, available, selfcheck
+from graphrnn.kernels import (
+    BACKENDS,
+    Pattern,
+    backends,
+    calibrate,
+    choose_backend,
+    delayed_pattern,
+    explain_backend,
+)
+from graphrnn.kernels.gpu import TritonBackend, available, calibration, costs, selfcheck
+from graphrnn.kernels.gpu.layout import NO_TILES
+from graphrnn.kernels.gpu.products import TritonProducts
 
 BACKEND = BACKENDS["triton"]
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+ONE = Pattern.from_pairs(post=[0], pre=[1], shape=(2, 2))
 
 
 def package(interpret):
@@ -140,3 +152,127 @@ def test_the_self_check_holds_on_this_gpu():
     skip_where_missing("triton", "cuda")
     assert available.missing(CUDA) is None
     assert selfcheck.disagreement(TritonBackend.ways(), BACKENDS["torch"], CUDA) is None
+
+
+# the plan ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gpu_costs(monkeypatch, tmp_path):
+    """A GPU by name and an empty cache folder; sets what the measurement finds."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(costs, "_known", {})
+    monkeypatch.setattr(costs, "_machine", lambda _: "some GPU")
+    return tmp_path / "graphrnn" / "crossover.json"
+
+
+MEASURED = costs.TileCosts(*(costs.Costs(100.0 * k, 10, 1, 1) for k in (1, 2, 3)), measured=True)
+
+
+def test_a_tile_is_dense_from_where_it_costs_less_than_its_synapses():
+    assert MEASURED.threshold(1) == 55  # 110 to 2
+    assert MEASURED.threshold(9, "bf16") == 39  # 390 to 10
+    free = costs.Costs(0, 0, 0, 0)
+    assert costs.TileCosts(free, free, free, measured=True).threshold(1) == 1
+    never = costs.Costs(1, 0, 0, 0)
+    assert costs.TileCosts(never, never, never, measured=True).threshold(1) == NO_TILES
+
+
+def test_the_costs_of_a_gpu_are_kept_for_it(gpu_costs, monkeypatch):
+    assert costs.current(CUDA) is costs.ESTIMATE
+    monkeypatch.setattr(calibration, "measured", lambda _: MEASURED)
+    assert calibrate(device="cuda", keep=False) == MEASURED
+    assert costs.current(CUDA) is costs.ESTIMATE
+    assert not gpu_costs.exists()
+    found = calibrate(device="cuda")
+    assert found == costs.current(CUDA) == MEASURED._replace(file=gpu_costs)
+    costs._known.clear()
+    assert costs.current(CUDA) == found
+    assert list(json.loads(gpu_costs.read_text())) == ["some GPU"]
+    assert costs.current(CPU) is costs.ESTIMATE
+
+
+WRONG = {"exact": [1, 2, 3, 4], "tf32": [1, 2, 3, 4], "bf16": [1, 2, 3, 4]}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [3, [], {}, *({**WRONG, "bf16": bad} for bad in (None, [1, 2, 3], [1, 2, 3, -1], [1, 2, 3, "4"], [1, 2, 3, True], [1, 2, 3, float("nan")]))],
+)  # fmt: skip
+def test_costs_that_are_none_mean_the_estimate(gpu_costs, kept):
+    gpu_costs.parent.mkdir()
+    gpu_costs.write_text(json.dumps({"some GPU": kept}))
+    assert costs.current(CUDA) is costs.ESTIMATE
+
+
+def test_there_is_nothing_to_calibrate_without_triton(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    message = (
+        "`calibrate(device='cuda')` needs Triton on that device: the package triton is not installed; `pip install "
+        "'graphrnn[triton]'` brings it. Leave `device` out to measure the processor."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        calibrate(device="cuda")
+
+
+def test_calibration_times_tiles_and_synapses_of_one_network(monkeypatch):
+    """Here in the interpreter, with a clock that tells what was multiplied."""
+    skip_where_missing("triton")
+    monkeypatch.setattr(calibration, "NEURONS", 64)
+    monkeypatch.setattr(calibration, "TILES_OF_A_ROW", 1)
+    monkeypatch.setattr(calibration, "STEPS", 1)
+    monkeypatch.setattr(calibration, "_picoseconds", clock)
+    found = calibration.measured(CPU)
+    assert found == costs.TileCosts(*(costs.Costs(7, 2, 3, 1),) * 3, measured=True)
+    monkeypatch.undo()
+    monkeypatch.setattr(calibration, "NEURONS", 64)
+    monkeypatch.setattr(calibration, "STEPS", 1)
+    monkeypatch.setattr(calibration, "ROUNDS", 0)
+    products = TritonProducts("exact", 1)
+    matrix = products.weight_matrix(ONE, torch.ones(1))
+    assert 1e6 < calibration._picoseconds(products, matrix, 1) < 1e13
+
+
+def clock(products, matrix, batch):
+    if products.threshold == 1:
+        return len(matrix.tiles) * (7 + 2 * batch)
+    return len(matrix.rest) * (3 + batch)
+
+
+@pytest.mark.cuda
+def test_calibration_of_this_gpu():
+    skip_where_missing("triton", "cuda")
+    found = calibrate(device="cuda", keep=False)
+    assert found.measured
+    assert all(1 <= found.threshold(64, name) <= NO_TILES for name in costs.PRECISIONS)
+
+
+def test_explains_a_small_network():
+    assert explain_backend("triton", ONE) == (
+        "density 0.25: one dense matrix and one kernel for the whole sequence, as up to 256 neurons"
+    )
+
+
+def test_explains_what_is_dense_and_why(gpu_costs):
+    mask = random_mask(300, 300, 0.01)
+    mask[:32, :64] = True
+    pattern = pattern_of(mask)
+    share = 32 * 64 / mask.sum()
+    assert explain_backend("triton", pattern) == (
+        f"density {mask.mean():.3g}: {share:.0%} of the synapses in dense tiles, the others one by one; "
+        "tiles of 32 × 32 pay from so many synapses on: 111 at 16 trials, 65 at 64 trials (estimated, "
+        "`kernels.calibrate(device='cuda')` measures)"
+    )
+    assert str(MEASURED) == (
+        "tiles of 32 × 32 pay from so many synapses on: 16 at 16 trials, 12 at 64 trials (measured here)"
+    )
+    assert TritonBackend(threshold=1025, split=9).explain(pattern) == (
+        f"density {mask.mean():.3g}: 0% of the synapses in dense tiles, the others one by one, long rows cut into "
+        "several; dense from 1025 synapses of a tile on, as asked for"
+    )
+
+
+def test_explains_a_network_with_delays():
+    """Whose columns count through the window of time."""
+    made = delayed_pattern([0, 1], [1, 0], [0, 200], 2)
+    assert "0% of the synapses in dense tiles" in explain_backend("triton", made.pattern)

@@ -11,6 +11,7 @@ import torch
 import graphrnn as gr
 from graphrnn.kernels import choose_backend, explain_backend
 from graphrnn.nn import CTRNN
+from graphrnn.nn.memory import explain_memory
 
 
 def seeded(seed=0):
@@ -291,6 +292,7 @@ def test_explain_names_backend_forms_and_reasons():
         f"recurrence: backend {choice.name!r}, {choice.reason}",
         *(f"{which}: {sizes[which]}; {explain_backend(choice.name, pattern[which])}" for which in pattern),
         "time constants: learnable; Dale's law: from the signs of the neurons",
+        explain_memory(rnn),
     ]
     density = pattern["hidden"].density
     assert f"density {density:.3g}: products sparse" in rnn.hidden.explain()
@@ -299,7 +301,7 @@ def test_explain_names_backend_forms_and_reasons():
     assert lines[1] == "recurrence: backend 'reference', asked for by name"
     assert lines[3] == f"hidden: {sizes['hidden']}; one dense matrix, differentiated by torch"
     assert lines[2].endswith("one dense matrix, differentiated by torch")
-    assert lines[-1] == "time constants: fixed; Dale's law: off"
+    assert lines[-2] == "time constants: fixed; Dale's law: off"
 
 
 def test_repr_shows_network_and_layers():

@@ -7,6 +7,7 @@ import torch
 import graphrnn as gr
 from graphrnn.kernels import available_backends
 from graphrnn.nn import CTRNN, State
+from graphrnn.nn._arguments import no_cuda
 
 
 def network(excitatory=None, weights=False):
@@ -203,9 +204,43 @@ def test_an_argument_that_cannot_be(kind, options, wanted):
 
 
 def test_a_device_that_torch_does_not_know():
-    assert message(RuntimeError, lambda: CTRNN(network(), device="abacus")).startswith(
-        "Expected one of cpu, cuda"
+    assert message(ValueError, lambda: CTRNN(network(), device="abacus")) == (
+        "`CTRNN(...)` needs `device` to be one that torch knows, such as 'cpu' or 'cuda'; it got 'abacus'."
     )
+
+
+@pytest.mark.parametrize(
+    ("built", "why"),
+    [
+        (None, "was built without CUDA. Install a build with it"),
+        ("12.6", "finds none. Look whether `nvidia-smi` lists one and its driver is new"),
+    ],
+)
+def test_a_gpu_that_is_not_there(built, why, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", built)
+    assert message(ValueError, lambda: CTRNN(network(), device="cuda")) == (
+        f"`CTRNN(...)` needs a GPU for device='cuda'; torch {torch.__version__} {why}, or compute on the CPU."
+    )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("move", [lambda rnn: rnn.to("cuda"), lambda rnn: rnn.cuda()])
+def test_a_network_stays_where_it_is_without_a_gpu(move):
+    rnn = CTRNN(network())
+    before = {name: tensor.clone() for name, tensor in rnn.state_dict().items()}
+    text = message(ValueError, lambda: move(rnn))
+    assert text == f"`rnn.to('cuda')` needs a GPU; {no_cuda()}, or stay on the CPU."
+    assert all(torch.equal(tensor, before[name]) for name, tensor in rnn.state_dict().items())
+
+
+def test_other_errors_of_a_move_are_left_alone():
+    rnn = CTRNN(network())
+
+    def fails(_):
+        raise RuntimeError("something else")
+
+    assert message(RuntimeError, lambda: rnn._apply(fails)) == "something else"
 
 
 def test_dales_law_on_a_half_signed_network():

@@ -324,6 +324,15 @@ def _bench(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda or cuda:1")
     command.add_argument(
+        "--precision",
+        choices=("exact", "tf32", "bf16"),
+        default="exact",
+        help="what the inputs of products are rounded to (default exact)",
+    )
+    command.add_argument(
+        "--dt", type=_above_zero, default=10.0, metavar="MS", help="time step, for delays (default 10)"
+    )
+    command.add_argument(
         "--json", metavar="FILE", help="also write all figures there, with the machine's name"
     )
     _seed(command, "the synapses of an area graph")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bench"]
 
+_SHOWN = ("hidden: ", "delays: ")  # of what the network explains
+
 
 def bench(options: argparse.Namespace) -> int:
     """Time training steps of a network on every backend, and print a table."""
@@ -40,6 +42,8 @@ def bench(options: argparse.Namespace) -> int:
         rounds=options.rounds,
         threads=options.threads,
         device=device,
+        precision=options.precision,
+        dt=options.dt,
     )
     print(_text(found))
     if out is not None:
@@ -76,8 +80,8 @@ def _text(found: Benchmark) -> str:
     """The table, and what its columns mean."""
     rounds = tables.of(len(found.results[0].seconds), "round")
     lines = [
-        f"T = {found.time_steps} time steps, B = {found.batch} trials, float32 on {found.device}, "
-        f"{tables.of(found.threads, 'thread')}; medians of {rounds} in turns",
+        f"T = {found.time_steps} time steps, B = {found.batch} trials, {_numbers(found)} on "
+        f"{_device(found)}, {tables.of(found.threads, 'thread')}; medians of {rounds} in turns",
         "",
         _table(found),
         "step: forward, loss, backward, Adam; synapse-steps: S T B of one step",
@@ -88,9 +92,21 @@ def _text(found: Benchmark) -> str:
     ]
     taken = [result for result in found.results if result.backend == found.auto.name]
     for result in taken:
-        lines += [line for line in result.explained.splitlines() if line.startswith("hidden: ")]
+        lines += [line for line in result.explained.splitlines() if line.startswith(_SHOWN)]
     lines += [f"left out: {backend!r}, {why}" for backend, why in found.left_out.items()]
     return "\n".join(lines)
+
+
+def _numbers(found: Benchmark) -> str:
+    return "float32" if found.precision == "exact" else f"float32 with products in {found.precision}"
+
+
+def _device(found: Benchmark) -> str:
+    """The device, and of a GPU its name."""
+    from graphrnn.training import machine
+
+    name = machine(found.device)["device"]
+    return found.device if found.device.startswith(str(name)) else f"{found.device} ({name})"
 
 
 def _table(found: Benchmark) -> str:
@@ -108,9 +124,10 @@ def _limit(found: Benchmark) -> str:
     if not found.synapses:
         return "there is no synapse to gather rates for"
     if found.limit is None:
-        return "unknown; it is measured on CPUs, by the compiled library"
+        return "unknown; on CPUs it is measured by the compiled library"
+    loop = "a plain loop" if found.device == "cpu" else "torch's embedding_bag"
     return (
-        f"{_time(found.limit)}, in which a plain loop gathers 3 S T ⌈B/16⌉ rows of 16 rates; "
+        f"{_time(found.limit)}, in which {loop} gathers 3 S T ⌈B/16⌉ rows of 16 rates; "
         "dense blocks need fewer"
     )
 

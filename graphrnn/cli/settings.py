@@ -185,5 +185,6 @@ def device(name: str) -> torch.device:
         found = torch.device(name)
         torch.zeros(1, device=found).item()  # the device `meta` holds nothing
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"found no device {name!r} for --device: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).split()).rstrip(".")
+        raise ValueError(f"found no device {name!r} for --device: {said}. Take --device cpu.") from error
     return found

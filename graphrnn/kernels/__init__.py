@@ -9,14 +9,17 @@ from __future__ import annotations
 from graphrnn.kernels._precision import MANTISSA_BITS, check_precision, rounded
 from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
+from graphrnn.kernels.calibration import calibrate
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.delays import Delayed, delayed_pattern
+from graphrnn.kernels.gpu.costs import TileCosts
 from graphrnn.kernels.matmul import sparse_matmul
-from graphrnn.kernels.native.calibration import calibrate
+from graphrnn.kernels.memory import Memory, memory_of
 from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.probe import GATHER_WIDTH, gather
 from graphrnn.kernels.recurrence import Run, recurrence
+from graphrnn.kernels.wiring import random_pattern
 
 __all__ = [
     "ACTIVATIONS",
@@ -30,11 +33,13 @@ __all__ = [
     "Delayed",
     "Gradients",
     "Matrix",
+    "Memory",
     "OutputGradients",
     "Outputs",
     "Pattern",
     "Problem",
     "Run",
+    "TileCosts",
     "Wanted",
     "available_backends",
     "calibrate",
@@ -43,6 +48,8 @@ __all__ = [
     "delayed_pattern",
     "explain_backend",
     "gather",
+    "memory_of",
+    "random_pattern",
     "recurrence",
     "rounded",
     "sparse_matmul",

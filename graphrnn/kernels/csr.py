@@ -20,6 +20,8 @@ from torch import Tensor
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = [
+    "DENSE_GRADIENT",
+    "DENSE_PRODUCT",
     "ValueGradient",
     "addmm",
     "each_step",

@@ -14,6 +14,7 @@ from graphrnn import _checks
 from graphrnn.kernels import _arguments, reference
 from graphrnn.kernels._precision import as_given, check_precision
 from graphrnn.kernels._remembered import Remembered
+from graphrnn.kernels._room import with_room
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import BACKENDS, REFERENCE, choose_backend
 from graphrnn.kernels.contract import Backend, Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
@@ -296,12 +297,15 @@ def _forward(
         activation,
         precision,
     )
-    with as_given(values):
-        run = BACKENDS[backend]
-        if checkpoint:
-            rates, states, v_last, output = _forward_in_parts(run, problem, checkpoint)
-        else:
-            rates, states, v_last, output = run.forward(problem, save_states)
+    run = BACKENDS[backend]
+
+    def forward() -> Outputs:
+        with as_given(values):
+            if checkpoint:
+                return _forward_in_parts(run, problem, checkpoint)
+            return run.forward(problem, save_states)
+
+    rates, states, v_last, output = with_room(forward, problem, backend, checkpoint, "forward")
     return rates, _or_nothing(states, rates), v_last, _or_nothing(output, rates)
 
 
@@ -387,15 +391,18 @@ def _backward(
     )
     saved_states = states if states.numel() else None
     asked = Wanted(*wanted)
-    with as_given(values):
-        run = BACKENDS[backend]
-        if checkpoint:
-            gradients = _backward_in_parts(
-                run, problem, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, asked
-            )
-        else:
+    run = BACKENDS[backend]
+
+    def back() -> Gradients:
+        with as_given(values):
+            if checkpoint:
+                return _backward_in_parts(
+                    run, problem, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, asked
+                )
             grads = OutputGradients(grad_rates, None, grad_v_last, grad_output)
-            gradients = run.backward(problem, rates, saved_states, grads, asked)
+            return run.backward(problem, rates, saved_states, grads, asked)
+
+    gradients = with_room(back, problem, backend, checkpoint, "back")
     return [gradient for gradient in gradients if gradient is not None]
 
 
@@ -411,18 +418,25 @@ def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
 
 def _forward_in_parts(backend: Backend, problem: Problem, every: int) -> Outputs:
     """The sequence in parts, of which the last rates and states are kept."""
-    rates, states, outputs = [], [], []
+    n_parts = -(-problem.steps // every)
+    rates, states = (problem.v0.new_empty(n_parts, *problem.v0.shape) for _ in range(2))
+    outputs = []
     v, r = problem.v0, problem.r0
-    for start in range(0, problem.steps, every):
-        part = backend.forward(problem.part(start, start + every, v, r), save_states=False)
-        v, r = part.v_last, part.rates[-1].clone()
-        rates.append(r)
-        states.append(v)
-        if part.output is not None:
-            outputs.append(part.output)
-    return Outputs(
-        torch.stack(rates), torch.stack(states), v.clone(), torch.cat(outputs) if outputs else None
-    )
+    for k in range(n_parts):
+        start = k * every
+        output = _forward_a_part(backend, problem.part(start, start + every, v, r), rates[k], states[k])
+        v, r = states[k], rates[k]
+        if output is not None:
+            outputs.append(output)
+    return Outputs(rates, states, v.clone(), torch.cat(outputs) if outputs else None)
+
+
+def _forward_a_part(backend: Backend, part: Problem, rates: Tensor, states: Tensor) -> Tensor | None:
+    """Writes the last rates and v of a part, whose other rates live no longer than this call."""
+    run = backend.forward(part, save_states=False)
+    rates.copy_(run.rates[-1])
+    states.copy_(run.v_last)
+    return run.output
 
 
 def _backward_in_parts(
@@ -446,12 +460,11 @@ def _backward_in_parts(
         start = k * every
         v, r = (states[k - 1], rates[k - 1]) if k else (problem.v0, problem.r0)
         part = problem.part(start, start + every, v, r)
-        again = backend.forward(part, save_states)
         if grad_rates is not None:
             grad_r = grad_rates[k] if grad_r is None else grad_rates[k] + grad_r
         output = None if grad_output is None else grad_output[start : start + every]
         grads = OutputGradients(None, grad_r, grad_v, output)
-        found = backend.backward(part, again.rates, again.states, grads, every_start)
+        found = _forth_and_back(backend, part, save_states, grads, every_start)
         grad_v, grad_r = found.v0, found.r0
         x_parts.append(found.x)
         drive_parts.append(found.drive)
@@ -465,6 +478,14 @@ def _backward_in_parts(
         v0=grad_v if wanted.v0 else None,
         r0=grad_r if wanted.r0 else None,
     )
+
+
+def _forth_and_back(
+    backend: Backend, part: Problem, save_states: bool, grads: OutputGradients, wanted: Wanted
+) -> Gradients:
+    """The gradient of a part, whose rates live no longer than this call."""
+    again = backend.forward(part, save_states)
+    return backend.backward(part, again.rates, again.states, grads, wanted)
 
 
 def _sum(total: Gradients, part: Gradients) -> Gradients:

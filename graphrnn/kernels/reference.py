@@ -70,5 +70,5 @@ class _RoundedProduct(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor]:
         matrix, x = ctx.saved_tensors
         grad = rounded(grad, ctx.precision)
-        by_step = (grad @ x.mT).reshape(-1, *matrix.shape)
-        return None, by_step.sum(0), matrix.mT @ grad
+        outer = grad @ x.mT
+        return None, outer if outer.ndim == 2 else outer.sum(0), matrix.mT @ grad

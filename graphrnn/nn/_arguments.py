@@ -9,9 +9,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["generator_on", "per_neuron", "precision", "same_device", "same_precision"]
+__all__ = [
+    "device_here",
+    "generator_on",
+    "no_cuda",
+    "per_neuron",
+    "precision",
+    "same_device",
+    "same_precision",
+]
 
 _PRECISIONS = (torch.float32, torch.float64)
+
+
+def device_here(call: str, device: Any) -> torch.device:
+    """A device that torch knows and, if it is a GPU, finds; torch's default for None."""
+    try:
+        found = torch.get_default_device() if device is None else torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"`{call}` needs `device` to be one that torch knows, such as 'cpu' or 'cuda'; it got {device!r}."
+        ) from error
+    if found.type == "cuda" and (why := no_cuda()):
+        raise ValueError(f"`{call}` needs a GPU for device={str(found)!r}; {why}, or compute on the CPU.")
+    return found
+
+
+def no_cuda() -> str | None:
+    """Why there is no CUDA, and how to have it; None where there is one."""
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"torch {torch.__version__} was built without CUDA. Install a build with it"
+    return f"torch {torch.__version__} finds none. Look whether `nvidia-smi` lists one and its driver is new"
 
 
 def precision(call: str, dtype: Any) -> torch.dtype:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from graphrnn.nn.groups import parameter_groups, take_synapses
 from graphrnn.nn.initialize import copy_weights, draw_fan_in, scale_to_radius
 from graphrnn.nn.layer import SparseLayer
 from graphrnn.nn.leak import Leak, shared_groups, time_constants
+from graphrnn.nn.memory import explain_memory, memory_of_runs
 from graphrnn.nn.plasticity import set_plasticity
 from graphrnn.nn.state import State
 
@@ -146,7 +148,7 @@ class CTRNN(nn.Module):
         self.batch_first = _checks.boolean(call, "batch_first", batch_first)
         self.checkpoint = None if checkpoint is None else _checks.count(call, "checkpoint", checkpoint)
         self.backend = backend
-        device = torch.get_default_device() if device is None else torch.device(device)
+        device = _arguments.device_here(call, device)
         kind = {"device": device, "dtype": _arguments.precision(call, dtype)}
         self.delays = _delays(self.net, self.dt, delays, self.checkpoint, device)
         self.precision = check_precision(call, precision, kind["dtype"])
@@ -206,6 +208,16 @@ class CTRNN(nn.Module):
             self.v0 = nn.Parameter(start)
         else:
             self.register_buffer("v0", start)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> CTRNN:
+        """What `.to("cuda")` and the like go through; they fail before the first tensor has moved."""
+        try:
+            return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        except (AssertionError, RuntimeError) as error:
+            why = _arguments.no_cuda()
+            if why is None or not re.search("CUDA|NVIDIA", str(error)):
+                raise
+            raise ValueError(f"`rnn.to('cuda')` needs a GPU; {why}, or stay on the CPU.") from error
 
     @property
     def layers(self) -> list[SparseLayer]:
@@ -463,7 +475,11 @@ class CTRNN(nn.Module):
         before, after = (
             None if noise is None else noise.mul_(sigma) for noise, sigma in zip(noises, sigmas, strict=True)
         )
-        return None if before is None else before * (math.sqrt(2.0) * alpha.rsqrt())[:, None], after
+        if before is not None:
+            scale = (math.sqrt(2.0) * alpha.rsqrt())[:, None]
+            # in place where autograd need not know: the noise is as large as the rates
+            before = before * scale if scale.requires_grad else before.mul_(scale)
+        return before, after
 
     def to_connectome(self) -> Connectome:
         """The network with the weights and time constants that it has now, as a `Connectome`.
@@ -508,8 +524,38 @@ class CTRNN(nn.Module):
             net=self.net,
         )
 
+    def memory(self, time_steps: int, batch: int, *, training: bool = True) -> int:
+        """Bytes that a run will take at most: index arrays, weights, rates and what goes with them.
+
+        Args:
+            time_steps: T of the sequence.
+            batch: trials.
+            training: forward pass, a loss on the readout, backward pass and Adam; False for a forward pass
+                without gradients (and, as in `eval()`, without noise).
+
+        Raises:
+            ValueError: where no figure is known: for the backend "reference", and with further dynamics.
+
+        Example:
+            >>> import graphrnn as gr
+            >>> net = gr.MultiArea(dims=[1, 1000, 1]).compile(seed=0)
+            >>> every, some = gr.CTRNN(net), gr.CTRNN(net, checkpoint=45)
+            >>> some.memory(1000, 64) < every.memory(1000, 64) / 5
+            True
+        """
+        call = "rnn.memory(...)"
+        _checks.count(call, "time_steps", time_steps)
+        _checks.count(call, "batch", batch)
+        found = memory_of_runs(self, _checks.boolean(call, "training", training))
+        if found is None:
+            raise ValueError(
+                f"`{call}` knows no figure for further dynamics and the backend `reference`. Measure a run."
+            )
+        synapses = sum(layer.pattern.n_synapses for layer in self.layers)
+        return found.total(self.net.n_neurons, synapses, time_steps, batch)
+
     def explain(self) -> str:
-        """Which backend runs the recurrence, in which form each layer is multiplied, and why."""
+        """Which backend runs the recurrence, in which form each layer is multiplied, why, and its memory."""
         values = self.hidden.values
         late = self.delays
         choice = choose_backend(self.backend, values.device, values.dtype, self.precision)
@@ -529,6 +575,7 @@ class CTRNN(nn.Module):
             lines.append(
                 f"delays: {late.extra_repr()}, read in one product over the last {late.window} steps"
             )
+        lines.append(explain_memory(self))
         return "\n".join(lines)
 
     def extra_repr(self) -> str:

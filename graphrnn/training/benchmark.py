@@ -16,8 +16,16 @@ from torch import Tensor
 from graphrnn import _checks, io
 from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
-from graphrnn.kernels import BACKENDS, GATHER_WIDTH, Choice, available_backends, choose_backend, gather
-from graphrnn.nn import CTRNN, SparseLayer
+from graphrnn.kernels import (
+    BACKENDS,
+    GATHER_WIDTH,
+    Choice,
+    available_backends,
+    check_precision,
+    choose_backend,
+    gather,
+)
+from graphrnn.nn import CTRNN
 from graphrnn.training.memory import in_new_process, peak_of
 from graphrnn.training.timing import machine, time_in_turns
 
@@ -30,7 +38,11 @@ _DENSE_WORK = 10**10  # neurons² · time · batch up to which the dense referen
 _GATHERED = 2 * 10**7  # rows per timed gather: enough to start the threads for
 _GATHER = "gather"
 _HERE = "graphrnn.training.benchmark:peak_of_training"
-_ROUNDING = 1e-3  # largest relative difference between backends that can be rounding
+_ROUNDING = {
+    "exact": 1e-3,
+    "tf32": 1e-2,
+    "bf16": 5e-2,
+}  # largest relative difference between backends that is
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,8 @@ class Benchmark:
     results: tuple[BackendResult, ...]
     gather_seconds: tuple[float, ...]  # per synapse and row of 16 rates, of each round; empty if unknown
     left_out: dict[str, str]  # backend → why
+    precision: str = "exact"
+    dt: float = 10.0  # ms, which makes steps of the network's delays
 
     @property
     def synapse_steps(self) -> int:
@@ -94,7 +108,7 @@ class Benchmark:
     @property
     def agrees(self) -> bool:
         """Whether all backends computed the same, but for rounding."""
-        return self.disagreement <= _ROUNDING
+        return self.disagreement <= _ROUNDING[self.precision]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -129,6 +143,8 @@ def benchmark(
     rounds: int = 5,
     threads: int | None = None,
     device: torch.device | str = "cpu",
+    precision: str = "exact",
+    dt: float = 10.0,
     memory: bool = True,
 ) -> Benchmark:
     """Times whole training steps of a network on every available backend, in turns.
@@ -145,6 +161,8 @@ def benchmark(
         rounds: how often each backend is timed; the median counts.
         threads: of the CPU; None for torch's choice.
         device: "cpu" or "cuda".
+        precision: "exact", "tf32" or "bf16", as in `CTRNN`.
+        dt: time step in ms. A network with delays is timed with them, in steps of this length.
         memory: whether to measure it.
 
     Returns:
@@ -172,12 +190,15 @@ def benchmark(
             "`benchmark(backends=[])` needs at least one backend. Leave it out to time all that are "
             "available."
         )
+    check_precision(call, precision, torch.float32)
+    _checks.positive(call, "dt", dt)
     net = network if isinstance(network, Connectome) else network.compile(0)
     device = torch.device(device)
+    how = {"precision": precision, "dt": dt}
     before = torch.get_num_threads()
     torch.set_num_threads(before if threads is None else threads)
     try:
-        return _benchmark(net, backends, time_steps, batch, rounds, device, memory)
+        return _benchmark(net, backends, time_steps, batch, rounds, device, memory, how)
     finally:
         torch.set_num_threads(before)
 
@@ -190,22 +211,24 @@ def _benchmark(
     rounds: int,
     device: torch.device,
     memory: bool,
+    how: dict[str, Any],
 ) -> Benchmark:
     work = net.n_neurons**2 * time_steps * batch
-    backends, left_out = _chosen(asked, device, work)
-    steps = {name: TrainingStep(net, name, time_steps, batch, device) for name in backends}
+    precision = how["precision"]
+    backends, left_out = _chosen(asked, device, work, precision)
+    steps = {name: TrainingStep(net, name, time_steps, batch, device, **how) for name in backends}
     losses = {name: float(step()) for name, step in steps.items()}
     gradients = {name: step.gradient for name, step in steps.items()}
     explained = {name: step.rnn.explain() for name, step in steps.items()}
     contenders: dict[str, Callable[[], Any]] = dict(steps)
-    plain_loop, rows = _plain_loop(net) if device.type == "cpu" else (None, 0)
+    plain_loop, rows = _plain_loop(next(iter(steps.values())).rnn)
     if plain_loop is not None:
         contenders[_GATHER] = plain_loop
     seconds = time_in_turns(contenders, rounds=rounds, device=device)
     gathered = seconds.pop(_GATHER, [])
     steps.clear()  # their memory is needed next
     contenders.clear()
-    peaks = peak_memory(net, backends, time_steps, batch, device) if memory else {}
+    peaks = peak_memory(net, backends, time_steps, batch, device, **how) if memory else {}
     return Benchmark(
         neurons=net.n_neurons,
         synapses=net.hidden.size,
@@ -213,7 +236,7 @@ def _benchmark(
         batch=batch,
         threads=torch.get_num_threads(),
         device=str(device),
-        auto=choose_backend("auto", device, torch.float32),
+        auto=choose_backend("auto", device, torch.float32, precision),
         results=tuple(
             BackendResult(
                 backend=name,
@@ -227,18 +250,20 @@ def _benchmark(
         ),
         gather_seconds=tuple(value / rows for value in gathered),
         left_out=left_out,
+        **how,
     )
 
 
 def _chosen(
-    asked: Sequence[str] | None, device: torch.device, dense_work: int
+    asked: Sequence[str] | None, device: torch.device, dense_work: int, precision: str
 ) -> tuple[list[str], dict[str, str]]:
     """The backends to time, and why the others are not."""
     if asked is not None:
-        return list(dict.fromkeys(choose_backend(name, device, torch.float32).name for name in asked)), {}
-    available = list(available_backends(device, torch.float32))
+        names = (choose_backend(name, device, torch.float32, precision).name for name in asked)
+        return list(dict.fromkeys(names)), {}
+    available = list(available_backends(device, torch.float32, precision))
     left_out = {
-        name: str(backend.unavailable(device, torch.float32))
+        name: str(backend.unavailable(device, torch.float32, precision))
         for name, backend in BACKENDS.items()
         if name not in available
     }
@@ -259,15 +284,32 @@ class TrainingStep:
         time_steps: T of a sequence.
         batch: trials in a step.
         device: where it runs.
+        precision: of products.
+        dt: time step in ms.
     """
 
     def __init__(
-        self, net: Connectome, backend: str, time_steps: int, batch: int, device: torch.device | str = "cpu"
+        self,
+        net: Connectome,
+        backend: str,
+        time_steps: int,
+        batch: int,
+        device: torch.device | str = "cpu",
+        precision: str = "exact",
+        dt: float = 10.0,
     ) -> None:
         random = torch.Generator().manual_seed(0)
         # Made on the CPU, by "auto": the weights are the same on every device.
         # One τ, because dt would have to fit the areas' own; the speed is the same.
-        rnn = CTRNN(net, dt=10.0, tau=100.0, generator=random, device="cpu", dtype=torch.float32)
+        rnn = CTRNN(
+            net,
+            dt=dt,
+            tau=10 * dt,
+            precision=precision,
+            generator=random,
+            device="cpu",
+            dtype=torch.float32,
+        )
         self.rnn = rnn.to(device)
         self.rnn.backend = backend
         self.optimizer = torch.optim.Adam(self.rnn.parameters(), lr=1e-4)
@@ -303,20 +345,24 @@ def _spread(numbers: Sequence[float]) -> float:
     return (max(numbers) - min(numbers)) / max(abs(number) for number in numbers)
 
 
-def _plain_loop(net: Connectome) -> tuple[Callable[[], Any] | None, int]:
+def _plain_loop(rnn: CTRNN) -> tuple[Callable[[], Any] | None, int]:
     """The gather that a sparse product of this network cannot do without, and its rows."""
-    native = BACKENDS["native"].unavailable(torch.device("cpu"), torch.float32)
-    if native is not None or not net.hidden.size:
+    values = torch.ones_like(rnn.hidden.values)
+    missing = BACKENDS["native"].unavailable(torch.device("cpu"), torch.float32)
+    if not len(values) or (values.device.type == "cpu" and missing is not None):
         return None, 0
-    pattern = SparseLayer(net.hidden, bias=False, dtype=torch.float32).pattern
-    values, rates = torch.ones(net.hidden.size), torch.ones(net.n_neurons, GATHER_WIDTH)
-    out, threads = torch.empty_like(rates), torch.get_num_threads()
-    repeat = max(1, _GATHERED // net.hidden.size)
+    pattern, n, threads = rnn.hidden.pattern, rnn.net.n_neurons, torch.get_num_threads()
+    if rnn.delays is not None:  # the columns count through the window
+        places = pattern.crow.new_empty(rnn.delays.window * n + 1)
+        pattern = rnn.delays.pattern._replace(t_crow=places)
+    rates = values.new_ones(pattern.shape[1], GATHER_WIDTH)
+    out = values.new_empty(n, GATHER_WIDTH)
+    repeat = max(1, _GATHERED // len(values))
 
     def plain_loop() -> Tensor:
         return gather(values, pattern, rates, out=out, repeat=repeat, threads=threads)
 
-    return plain_loop, repeat * net.hidden.size
+    return plain_loop, repeat * len(values)
 
 
 def peak_memory(
@@ -325,6 +371,8 @@ def peak_memory(
     time_steps: int,
     batch: int,
     device: torch.device | str = "cpu",
+    precision: str = "exact",
+    dt: float = 10.0,
 ) -> dict[str, int | None]:
     """Peak memory of training steps in bytes, each backend in a process of its own.
 
@@ -338,6 +386,8 @@ def peak_memory(
         time_steps: T of a sequence.
         batch: trials in a step.
         device: "cpu" or "cuda".
+        precision: of products.
+        dt: time step in ms.
 
     Returns:
         Backend → bytes; None where the process failed or the system does not say.
@@ -346,23 +396,33 @@ def peak_memory(
         path = Path(folder) / "network.npz"
         io.write(net, path)
         size = {"time_steps": time_steps, "batch": batch, "device": str(device)}
+        how = {"precision": precision, "dt": dt}
         threads = torch.get_num_threads()
         return {
-            name: in_new_process(_HERE, path=str(path), backend=name, threads=threads, **size)
+            name: in_new_process(_HERE, path=str(path), backend=name, threads=threads, **size, **how)
             for name in backends
         }
 
 
 def peak_of_training(
-    path: str, backend: str, time_steps: int, batch: int, device: str, threads: int
+    path: str,
+    backend: str,
+    time_steps: int,
+    batch: int,
+    device: str,
+    threads: int,
+    precision: str,
+    dt: float,
 ) -> int | None:
     """Peak memory of training steps of the network in a file, in this process."""
     torch.set_num_threads(threads)
     tiny = AreaGraph()
     tiny.add_area("area", 8)
     tiny.project("area", "area")
-    TrainingStep(tiny.compile(0), backend, 2, 2, device)()  # loads what is loaded late
+    TrainingStep(tiny.compile(0), backend, 2, 2, device, precision)()  # loads what is loaded late
     net = io.read(path)
     if not isinstance(net, Connectome):
         raise TypeError(f"`peak_of_training({path!r}, ...)` needs a file with a Connectome.")
-    return peak_of(lambda: TrainingStep(net, backend, time_steps, batch, device), torch.device(device))
+    return peak_of(
+        lambda: TrainingStep(net, backend, time_steps, batch, device, precision, dt), torch.device(device)
+    )

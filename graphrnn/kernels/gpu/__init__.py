@@ -8,11 +8,12 @@ from torch import Tensor
 from graphrnn.kernels.contract import Backend, Gradients, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.csr import steps_per_chunk
 from graphrnn.kernels.delays import window_of
-from graphrnn.kernels.gpu import plan
+from graphrnn.kernels.gpu import costs, plan
 from graphrnn.kernels.gpu.available import missing
-from graphrnn.kernels.gpu.launch import Dense, Form, Sweep, dense, run
+from graphrnn.kernels.gpu.launch import run
 from graphrnn.kernels.gpu.layout import NO_TILES
 from graphrnn.kernels.gpu.products import HiddenGradient, TritonProducts
+from graphrnn.kernels.gpu.sweep import Dense, Form, Sweep, dense
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.totals import Totals, drive_of, from_outputs, grad_start
 
@@ -25,7 +26,7 @@ class TritonBackend:
     Args:
         small: largest number of columns of W (neurons, times steps under delays) at which one kernel goes
             through the whole sequence; default `plan.small`.
-        threshold: synapses from which on a tile of W is dense; default by `plan.threshold`.
+        threshold: synapses from which on a tile of W is dense; default by what the device costs.
         split: synapses of a row from which on it is cut; default by the number of all of them.
     """
 
@@ -55,7 +56,8 @@ class TritonBackend:
         return missing(device)
 
     def explain(self, pattern: Pattern) -> str:
-        return "plan"
+        small = plan.small("exact") if self._small is None else self._small
+        return plan.explain(pattern, small, self._threshold, self._split)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
         products = self._products(problem)
@@ -66,23 +68,24 @@ class TritonBackend:
         )
         window = window_of(problem.r0)
         v = problem.v0.clone(memory_format=torch.contiguous_format)
-        path = v.new_empty(window + problem.steps, *v.shape)
-        path[:window] = problem.r0
-        rates = path[window:]
+        rates = v.new_empty(problem.steps, *v.shape)
         states = torch.empty_like(rates) if save_states else None
         output = None
         if problem.readout is not None:
             output = v.new_empty(len(rates), problem.readout.pattern.shape[0], v.shape[1])
         leak, noise = problem.alpha.contiguous(), problem.rate_noise
-        length = steps_per_chunk(rates)
+        length = min(steps_per_chunk(rates), len(rates))
+        path = v.new_empty(window + length, *v.shape)  # the rates of a chunk behind those that came before
+        path[:window] = problem.r0
         for start in range(0, len(rates), length):
             chunk = slice(start, min(start + length, len(rates)))
+            steps = chunk.stop - chunk.start
             sweep = Sweep(
                 "forward",
                 drive_of(products, problem, entry, rates[chunk], chunk).contiguous(),
                 v,
                 leak,
-                path[chunk.start : window + chunk.stop],
+                path[: window + steps],
                 None if noise is None else noise[chunk].contiguous(),
                 None if states is None else states[chunk],
                 noise is not None,
@@ -90,6 +93,8 @@ class TritonBackend:
                 problem.precision,
             )
             run(weight, sweep)
+            rates[chunk] = path[window : window + steps]
+            path[:window] = path[steps : steps + window].clone()
             if output is not None and readout is not None:
                 output[chunk] = products.each_step(readout, rates[chunk])
         return Outputs(rates, states, v, output)
@@ -140,7 +145,8 @@ class TritonBackend:
     def _products(self, problem: Problem) -> TritonProducts:
         threshold = self._threshold
         if threshold is None:
-            threshold = plan.threshold(plan.ESTIMATES[problem.precision], problem.v0.shape[1])
+            batch = 1 << (problem.v0.shape[1] - 1).bit_length()  # rounded up, so that few layouts are made
+            threshold = costs.current(problem.v0.device).threshold(batch, problem.precision)
         return TritonProducts(problem.precision, threshold, self._split)
 
     def _matrix(self, problem: Problem, products: TritonProducts, transposed: bool) -> Form | Dense:
@@ -149,7 +155,7 @@ class TritonBackend:
         n_cols = window * len(problem.alpha)
         if n_cols <= (plan.small(problem.precision) if self._small is None else self._small):
             if transposed:
-                return dense(pattern.t_crow, pattern.t_col, n_cols, values[pattern.perm])
+                return dense(pattern.t_crow, pattern.t_col, n_cols, values.index_select(0, pattern.perm))
             return dense(pattern.crow, pattern.col, n_cols, values)
         if transposed:
             return products.transposed_matrix(pattern, values, window)

@@ -8,7 +8,7 @@ import torch
 
 from graphrnn._optional import optional
 
-__all__ = ["interprets", "missing"]
+__all__ = ["interprets", "missing", "version"]
 
 OLDEST = (7, 0)  # compute capability that Triton compiles for
 
@@ -16,6 +16,11 @@ OLDEST = (7, 0)  # compute capability that Triton compiles for
 def interprets() -> bool:
     """Whether Triton, which is installed, interprets its kernels on the CPU instead of compiling them."""
     return bool(optional("recurrence", "triton").knobs.runtime.interpret)
+
+
+def version() -> str:
+    """Of the package triton, which is installed."""
+    return str(optional("recurrence", "triton").__version__)
 
 
 def _missing(device: torch.device) -> str | None:

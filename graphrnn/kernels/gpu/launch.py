@@ -7,68 +7,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from graphrnn.kernels.gpu.graph import replayed
 from graphrnn.kernels.gpu.layout import SIZE, Layout
+from graphrnn.kernels.gpu.sweep import Dense, Form, Sweep
 
-__all__ = ["Dense", "Form", "Sweep", "dense", "each_step", "form", "run", "width_of"]
+__all__ = ["each_step", "run", "width_of"]
 
 WIDEST = 64  # columns of the batch in a program
+AHEAD = 8  # synapses of a row that are read at once
+PROGRAMS = 264  # two on each of 132 multiprocessors
 BLOCK = 64  # rows and columns of a dense matrix that are multiplied at once
 TIMES = 2**15  # as many steps as a grid takes
-
-
-class Form(NamedTuple):
-    """A sparse matrix with its values where the kernels look for them."""
-
-    layout: Layout
-    tiles: Tensor | None  # (tile, SIZE, SIZE), zero where there is no synapse
-    rest: Tensor | None  # (synapse outside of tiles,)
-
-
-class Dense(NamedTuple):
-    """A small matrix as a dense one."""
-
-    weight: Tensor  # (row, column)
-
-
-class Sweep(NamedTuple):
-    """Some steps of a sequence, forward or back.
-
-    `path` (window + time, neuron, batch) is what is read and written. Forward it begins with the rates before
-    the first step, and the rates of the steps follow. Backward it ends with the gradients g of the steps that
-    come later, and those of the steps come before.
-    """
-
-    mode: str  # "forward" or "backward"
-    summand: Tensor  # (time, neuron, batch), the drive, or the gradient of the rates
-    state: Tensor  # (neuron, batch), v, or (1 - α) g; changed in place
-    leak: Tensor  # (neuron,)
-    path: Tensor
-    seen: Tensor | None  # (time, neuron, batch), forward the noise; backward rates, or v under noise
-    kept: Tensor | None  # (time, neuron, batch), where v goes
-    noisy: bool
-    activation: str
-    precision: str
-
-
-def form(found: Layout, values: Tensor) -> Form:
-    """The values (synapse,) of a pattern in its layout."""
-    tiles, rest = None, None
-    if found.tiles is not None:
-        tiles = values.new_zeros(len(found.tiles.row), SIZE, SIZE)
-        tiles.view(-1).index_copy_(0, found.tiles.place, values[found.tiles.source])
-    if found.rest is not None:
-        source = found.rest.source
-        rest = values.contiguous() if source is None else values[source]
-    return Form(found, tiles, rest)
-
-
-def dense(start: Tensor, col: Tensor, n_cols: int, values: Tensor) -> Dense:
-    """The values (synapse,) of a pattern in compressed rows, in a dense matrix."""
-    rows = torch.arange(len(start) - 1, device=start.device)
-    at = torch.repeat_interleave(rows, start.diff().long(), output_size=len(col)) * n_cols + col
-    weight = values.new_zeros(len(rows), n_cols)
-    weight.view(-1).index_copy_(0, at, values)
-    return Dense(weight)
 
 
 def each_step(matrix: Form, x: Tensor, precision: str) -> Tensor:
@@ -87,24 +36,23 @@ def each_step(matrix: Form, x: Tensor, precision: str) -> Tensor:
 
 def run(matrix: Form | Dense, sweep: Sweep) -> None:
     """Fills `path`, `state` and `kept` of a sweep."""
-    static = {
-        "MODE": sweep.mode,
-        "NOISY": sweep.noisy,
-        "ACTIVATION": sweep.activation,
-        "PRECISION": sweep.precision,
-    }
     if sweep.summand.numel() == 0:
         return
     if isinstance(matrix, Dense):
-        _sequence(matrix.weight, sweep, static)
+        _sequence(matrix.weight, sweep)
     else:
-        _steps(matrix, sweep, static)
+        replayed(_steps, matrix, sweep)
 
 
-def width_of(batch: int, dtype: torch.dtype) -> int:
-    """Columns of the batch that a program takes."""
-    widest = WIDEST * 4 // dtype.itemsize
-    return min(widest, max(16, 1 << (batch - 1).bit_length()))
+def width_of(batch: int, like: Tensor, programs: int = PROGRAMS) -> int:
+    """Columns of the batch that a program takes, where as many programs share each of them.
+
+    Fewer where that keeps more of a GPU busy, down to the 16 that tensor cores take. No sum depends on it.
+    """
+    width = min(WIDEST * 4 // like.element_size(), max(16, 1 << (batch - 1).bit_length()))
+    while like.is_cuda and width > 16 and programs * -(-batch // width) < PROGRAMS:
+        width //= 2
+    return width
 
 
 class _Ends(NamedTuple):
@@ -126,7 +74,17 @@ def _shifts(sweep: Sweep) -> tuple[int, int]:
     return (0, window) if sweep.mode == "forward" else (1, 0)
 
 
-def _steps(matrix: Form, sweep: Sweep, static: dict[str, Any]) -> None:
+def _static(sweep: Sweep) -> dict[str, Any]:
+    return {
+        "MODE": sweep.mode,
+        "NOISY": sweep.noisy,
+        "ACTIVATION": sweep.activation,
+        "PRECISION": sweep.precision,
+    }
+
+
+def _steps(matrix: Form, sweep: Sweep) -> None:
+    static = _static(sweep)
     steps = range(len(sweep.summand))
     read, write = _shifts(sweep)
     low = sweep.path.to(torch.bfloat16) if sweep.precision == "bf16" else None
@@ -160,22 +118,23 @@ def _step(
     found = matrix.layout
     rest, tiles = found.rest, found.tiles
     batch = ends.out.shape[-1]
-    width = width_of(batch, ends.out.dtype)
-    across = -(-batch // width)
     sizes = (batch, source_step, found.n_rows * batch, 0 if partial is None else partial.stride(0))
     if found.n_rows == 0 or times == 0:
         return
     jobs: tuple[Any, ...] = (None,) * 4
     if rest is not None:
         lists = (rest.start, rest.col, matrix.rest, rest.job_row, rest.job_from, rest.job_until)
-        kernels.rest_step[len(rest.job_from), across, times](
-            *ends, partial, *lists, *sizes, LANES=rest.lanes, WIDTH=width, **static
+        width = width_of(batch, ends.out, len(rest.job_from) * times)
+        kernels.rest_step[len(rest.job_from), -(-batch // width), times](
+            *ends, partial, *lists, *sizes, LANES=rest.lanes, AHEAD=AHEAD, WIDTH=width, **static
         )
         if found.in_one_step:
             return
         jobs = (rest.row_job, rest.row_lane, rest.row_parts, rest.block_parts)
     blocks = (None,) * 3 if tiles is None else (tiles.start, tiles.col, matrix.tiles)
-    kernels.tile_step[-(-found.n_rows // SIZE), across, times](
+    rows = -(-found.n_rows // SIZE)
+    width = width_of(batch, ends.out, rows * times)
+    kernels.tile_step[rows, -(-batch // width), times](
         *ends,
         partial,
         *jobs,
@@ -197,7 +156,7 @@ def _partial(found: Layout, like: Tensor) -> Tensor | None:
     return like.new_empty(len(like), len(found.rest.job_row), like.shape[-1])
 
 
-def _sequence(weight: Tensor, sweep: Sweep, static: dict[str, Any]) -> None:
+def _sequence(weight: Tensor, sweep: Sweep) -> None:
     from graphrnn.kernels.gpu.device import steps as kernels
 
     steps, n, batch = sweep.summand.shape
@@ -219,7 +178,7 @@ def _sequence(weight: Tensor, sweep: Sweep, static: dict[str, Any]) -> None:
         ROWS=_block(n),
         COLS=_block(weight.shape[1]),
         WIDTH=width,
-        **static,
+        **_static(sweep),
     )
 
 

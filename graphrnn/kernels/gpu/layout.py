@@ -15,12 +15,13 @@ from torch import Tensor
 
 from graphrnn.kernels._remembered import Remembered
 
-__all__ = ["NO_TILES", "SIZE", "Layout", "Rest", "Tiles", "layout"]
+__all__ = ["NO_TILES", "SIZE", "Layout", "Rest", "Tiles", "layout", "rows_of"]
 
 SIZE = 32  # rows and columns of a dense tile
 NO_TILES = SIZE * SIZE + 1  # more synapses than a tile can have
-LANES = 32  # rows of a job
+LANES = 8  # rows of a job
 FEWEST_SPLIT = 256  # synapses of a row that are never cut
+PORTION = 2**25  # synapses in which tiles are looked for at once
 JOBS = 1024  # as many as a GPU can use at once
 
 
@@ -31,7 +32,7 @@ class Tiles(NamedTuple):
     row: Tensor  # (tile,) int32, which row of tiles it is in
     col: Tensor  # (tile,) int32, and which column of tiles
     place: Tensor  # (synapse in tiles,) int64, its place in all the tiles' values
-    source: Tensor  # (synapse in tiles,) int64, which synapse of the pattern it is
+    source: Tensor  # (synapse in tiles,) int32, which synapse of the pattern it is
 
 
 class Rest(NamedTuple):
@@ -39,7 +40,7 @@ class Rest(NamedTuple):
 
     start: Tensor  # (row + 1,) int32
     col: Tensor  # (synapse,) int32
-    source: Tensor | None  # (synapse,) int64, which synapse of the pattern it is; None where all are here
+    source: Tensor | None  # (synapse,) int32, which synapse of the pattern it is; None where all are here
     lanes: int
     job_row: Tensor  # (job · lane,) int32, the row of each lane; -1 for none
     job_from: Tensor  # (job,) int32, from which of a row's synapses on
@@ -70,7 +71,7 @@ class Layout(NamedTuple):
         return self.tiles is None and self.rest is not None and not self.rest.split
 
 
-_known: Remembered[Layout] = Remembered()
+_known: Remembered[Layout] = Remembered(at_most=2)  # for two sizes of the batch
 
 
 def layout(start: Tensor, col: Tensor, n_cols: int, threshold: int, split: int | None = None) -> Layout:
@@ -96,39 +97,73 @@ def _make(start: Tensor, col: Tensor, n_cols: int, threshold: int, split: int | 
         tiles, source = _tiles(start, col, n_cols, threshold)
     if tiles is not None and source is not None:
         kept = torch.zeros(len(col) + 1, dtype=torch.int32, device=col.device)
-        kept[1:][source] = 1
-        start, col = kept.cumsum(0, dtype=torch.int32)[start.long()], col[source]
+        kept[1:].index_fill_(0, source.long(), 1)
+        start, col = kept.cumsum(0, dtype=torch.int32).index_select(0, start), col.index_select(0, source)
     if tiles is not None and len(col) == 0:
         return Layout(n_rows, n_cols, tiles, None)
     return Layout(n_rows, n_cols, tiles, _rest(start, col, source, split))
 
 
-def _rows(start: Tensor, n_synapses: int) -> Tensor:
-    rows = torch.arange(len(start) - 1, device=start.device)
-    return torch.repeat_interleave(rows, start.diff().long(), output_size=n_synapses)
+def rows_of(start: Tensor, n_synapses: int) -> Tensor:
+    """The row of each synapse (synapse,), int32, from where rows begin."""
+    return torch.repeat_interleave(start.diff(), output_size=n_synapses)
 
 
 def _tiles(start: Tensor, col: Tensor, n_cols: int, threshold: int) -> tuple[Tiles | None, Tensor | None]:
     """The dense tiles and the synapses outside of them; None and None where no tile is dense."""
     n_rows = len(start) - 1
-    across, down = -(-n_cols // SIZE), -(-n_rows // SIZE)
-    row = _rows(start, len(col))
+    down = -(-n_rows // SIZE)
+    tiles, places, inside, outside, number = [], [], [], [], 0
+    for first, until in _portions(start):
+        found = _some_tiles(start[first : until + 1], col, n_cols, threshold)
+        tiles.append(found.number + first // SIZE * -(-n_cols // SIZE))
+        places.append(found.place + number * SIZE * SIZE)
+        inside.append(found.inside)
+        outside.append(found.outside)
+        number += len(found.number)
+    if number == 0:
+        return None, None
+    numbers = torch.cat(tiles)
+    row, column = numbers // -(-n_cols // SIZE), numbers % -(-n_cols // SIZE)
+    begin = torch.zeros(down + 1, dtype=torch.int64, device=col.device)
+    begin[1:] = torch.bincount(row, minlength=down).cumsum(0)
+    return Tiles(begin, row.int(), column.int(), torch.cat(places), torch.cat(inside)), torch.cat(outside)
+
+
+def _portions(start: Tensor) -> list[tuple[int, int]]:
+    """Whole rows of tiles with about `PORTION` synapses each, which bounds what it takes to find tiles."""
+    n_rows = len(start) - 1
+    begins = [*start[:n_rows:SIZE].tolist(), int(start[-1])]
+    portions, first = [], 0
+    for block in range(1, len(begins)):
+        if block == len(begins) - 1 or begins[block + 1] - begins[first] > PORTION:
+            portions.append((first * SIZE, min(block * SIZE, n_rows)))
+            first = block
+    return portions
+
+
+class _Some(NamedTuple):
+    number: Tensor  # (tile,), counted along rows of tiles from the first of these rows on
+    place: Tensor  # (synapse in tiles,), in the values of these tiles
+    inside: Tensor  # (synapse in tiles,) int32
+    outside: Tensor  # (synapse,) int32
+
+
+def _some_tiles(start: Tensor, col: Tensor, n_cols: int, threshold: int) -> _Some:
+    """Those of some rows, the first of which begins a row of tiles."""
+    across = -(-n_cols // SIZE)
+    first, until = int(start[0]), int(start[-1])
+    row, col = rows_of(start, until - first).long(), col[first:until]
     found, which, count = torch.unique(
         row // SIZE * across + col // SIZE, return_inverse=True, return_counts=True
     )
     dense = count >= threshold
-    number = found[dense]
-    if len(number) == 0:
-        return None, None
     inside = dense[which]
     source = inside.nonzero()[:, 0]
     order = dense.cumsum(0) - 1
     place = (order[which[source]] * SIZE + row[source] % SIZE) * SIZE + col[source] % SIZE
-    tile_row = number // across
-    first = torch.zeros(down + 1, dtype=torch.int64, device=col.device)
-    first[1:] = torch.bincount(tile_row, minlength=down).cumsum(0)
-    tiles = Tiles(first, tile_row.int(), (number % across).int(), place, source)
-    return tiles, (~inside).nonzero()[:, 0]
+    outside = (~inside).nonzero()[:, 0]
+    return _Some(found[dense], place, (source + first).int(), (outside + first).int())
 
 
 def _rest(start: Tensor, col: Tensor, source: Tensor | None, split: int | None) -> Rest:

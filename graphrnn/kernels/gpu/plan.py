@@ -1,36 +1,13 @@
-"""Which form is the cheaper one on a GPU: a dense tile, single synapses, or a kernel for the whole sequence.
-
-A tile costs the reading of its weights and, per trial, its products; a synapse costs the reading of its
-weight and index and, per trial, that of a rate from wherever it lies. Both are linear in the batch, so that
-four numbers say from how many synapses on a tile is dense.
-"""
+"""In which form a pattern runs on a GPU: one kernel for the sequence, dense tiles, or single synapses."""
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from graphrnn.kernels.gpu import costs
+from graphrnn.kernels.gpu.layout import layout
+from graphrnn.kernels.pattern import Pattern
 
-from graphrnn.kernels.gpu.layout import NO_TILES
+__all__ = ["explain", "small"]
 
-__all__ = ["ESTIMATES", "Costs", "small", "threshold"]
-
-
-class Costs(NamedTuple):
-    """Picoseconds of a whole device."""
-
-    tile: float  # of 32 × 32, once per step
-    tile_trial: float  # and per trial
-    synapse: float
-    synapse_trial: float
-
-
-# Of an H200, estimated and not measured: 4.3 TB/s from memory, 5.5 TB/s gathered from the second cache,
-# 60 TFLOP/s in float32 and 400 in TF32, which then waits for the rates.
-ESTIMATES = {
-    "exact": Costs(tile=953, tile_trial=34, synapse=1.86, synapse_trial=0.73),
-    "tf32": Costs(tile=953, tile_trial=23, synapse=1.86, synapse_trial=0.73),
-    "bf16": Costs(tile=953, tile_trial=12, synapse=1.86, synapse_trial=0.36),
-}
 SMALL = {"exact": 256, "tf32": 512, "bf16": 512}
 
 
@@ -44,13 +21,23 @@ def small(precision: str) -> int:
     return SMALL[precision]
 
 
-def threshold(costs: Costs, batch: int) -> int:
-    """Synapses from which on a tile is cheaper than its synapses one by one.
+def explain(pattern: Pattern, small: int, threshold: int | None, split: int | None) -> str:
+    """In which form a pattern runs, and why, for the exact products of 64 trials.
 
-    Example:
-        >>> threshold(ESTIMATES["exact"], batch=64), threshold(ESTIMATES["exact"], batch=16)
-        (65, 111)
+    Args:
+        pattern: where the synapses are.
+        small: number of columns up to which one kernel goes through the sequence.
+        threshold: synapses from which on a tile is dense; default by the costs on the pattern's device.
+        split: synapses of a row from which on it is cut; default by the number of all of them.
     """
-    tile = costs.tile + costs.tile_trial * batch
-    synapse = costs.synapse + costs.synapse_trial * batch
-    return min(NO_TILES, max(1, math.ceil(tile / max(synapse, 1e-9))))
+    n_post, n_pre = pattern.shape
+    n_cols = max(n_pre, int(pattern.col.max()) + 1 if pattern.n_synapses else 0)  # more under delays
+    text = f"density {pattern.density:.3g}: "
+    if n_post == n_pre and n_cols <= small:
+        return f"{text}one dense matrix and one kernel for the whole sequence, as up to {small} neurons"
+    pays = costs.current(pattern.col.device)
+    chosen = f"dense from {threshold} synapses of a tile on, as asked for" if threshold else str(pays)
+    found = layout(pattern.crow, pattern.col, n_cols, threshold or pays.threshold(64), split)
+    share = found.in_tiles / max(pattern.n_synapses, 1)
+    cut = ", long rows cut into several" if found.rest is not None and found.rest.split else ""
+    return f"{text}{share:.0%} of the synapses in dense tiles, the others one by one{cut}; {chosen}"

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from graphrnn.kernels.contract import Problem
 from graphrnn.kernels.delays import earlier, window_of
-from graphrnn.kernels.gpu.launch import Form, each_step, form, width_of
-from graphrnn.kernels.gpu.layout import SIZE, Layout, layout
+from graphrnn.kernels.gpu.launch import each_step, width_of
+from graphrnn.kernels.gpu.layout import SIZE, Layout, layout, rows_of
+from graphrnn.kernels.gpu.sweep import Form, form
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.products import Products
 
@@ -35,7 +36,7 @@ class TritonProducts:
 
     def transposed_matrix(self, pattern: Pattern, values: Tensor, window: int = 1) -> Form:
         found = self._layout(pattern.t_crow, pattern.t_col, window * pattern.shape[0])
-        return form(found, values[pattern.perm])
+        return form(found, values.index_select(0, pattern.perm))
 
     def each_step(self, matrix: Form, x: Tensor) -> Tensor:
         return each_step(matrix, x, self.precision)
@@ -59,9 +60,7 @@ class ValueGradient:
         if found.tiles is not None:
             self.tiles = values.new_zeros(len(found.tiles.row), SIZE, SIZE)
         if found.rest is not None:
-            start = found.rest.start
-            rows = torch.arange(found.n_rows, dtype=torch.int32, device=start.device)
-            self.row = torch.repeat_interleave(rows, start.diff().long(), output_size=len(found.rest.col))
+            self.row = rows_of(found.rest.start, len(found.rest.col))
             self.rest = self.sum if found.rest.source is None else values.new_zeros(len(self.row))
 
     def add(self, grad: Tensor, rates: Tensor) -> None:
@@ -97,7 +96,7 @@ class ValueGradient:
             grad.stride(0),
             rates.stride(0),
             SIZE=SIZE,
-            WIDTH=width_of(batch, grad.dtype),
+            WIDTH=width_of(batch, grad),
             PRECISION=self.precision,
         )
         total += found.sum(0)
@@ -120,7 +119,7 @@ class ValueGradient:
             grad.stride(0),
             rates.stride(0),
             SYNAPSES=SYNAPSES,
-            WIDTH=width_of(batch, grad.dtype),
+            WIDTH=width_of(batch, grad),
             PRECISION=self.precision,
         )
 
@@ -128,9 +127,9 @@ class ValueGradient:
         """The sum at the synapses (synapse,)."""
         tiles, rest = self.layout.tiles, self.layout.rest
         if tiles is not None and self.tiles is not None:
-            self.sum[tiles.source] = self.tiles.view(-1)[tiles.place]
+            self.sum.index_copy_(0, tiles.source.long(), self.tiles.view(-1)[tiles.place])
         if rest is not None and rest.source is not None and self.rest is not None:
-            self.sum[rest.source] = self.rest
+            self.sum.index_copy_(0, rest.source.long(), self.rest)
         return self.sum
 
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from graphrnn.kernels.contract import Matrix, OutputGradients, Problem, Wanted
 from graphrnn.kernels.native import NativeBackend, crossover
 from graphrnn.kernels.native import library as native
-from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["calibrate"]
+__all__ = ["measured"]
 
 # Rates that outgrow the first cache and not the second, and steps enough to outweigh what is done once.
 NEURONS, STEPS, BATCH = 1024, 16, 64
@@ -23,28 +22,11 @@ ROUNDS = 4
 WANTED = Wanted(*(name in ("values", "v0") for name in Wanted._fields))
 
 
-def calibrate(*, keep: bool = True) -> Crossover:
-    """Measures when the backend `native` should multiply columns as dense blocks on this machine.
-
-    The library takes eight neighbouring neurons at a time. Where many of them get a synapse from the same
-    neuron, it pays to read that neuron's rates once and to multiply zeros for those that do not. From how
-    many of eight on depends on the processor. This takes about a second, on one thread, and is best done
-    while nothing else runs. The choice changes the speed and the rounding of sums, nothing else.
-
-    Args:
-        keep: use what was found in this process from now on, and write it to the user's cache folder for
-            those to come; where that cannot be written, it holds for this process. False only measures.
-
-    Returns:
-        A `Crossover`: `rows`, from how many of eight on (9 for never), and the `file` it is kept in.
+def measured() -> int:
+    """From how many of eight rows on that share a column a block pays, timed on one thread of this machine.
 
     Raises:
         ValueError: without the compiled library.
-
-    Example:
-        >>> from graphrnn.kernels import available_backends, calibrate
-        >>> if "native" in available_backends("cpu"):
-        ...     assert 2 <= calibrate(keep=False).rows <= 9
     """
     why = native.missing()
     if why is not None:
@@ -53,10 +35,9 @@ def calibrate(*, keep: bool = True) -> Crossover:
     torch.set_num_threads(1)
     try:
         with torch.inference_mode(False):  # whose tensors have no layout that is kept
-            rows = _first(crossover.FEWEST, crossover.NEVER)
+            return _first(crossover.FEWEST, crossover.NEVER)
     finally:
         torch.set_num_threads(threads)
-    return crossover.store(rows) if keep else Crossover(rows, measured=True)
 
 
 def _first(low: int, high: int) -> int:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from graphrnn import _files
+from graphrnn.kernels import _kept
 from graphrnn.kernels.native import library as native
 from graphrnn.kernels.processor import processor
 
@@ -51,7 +48,7 @@ def current() -> Crossover:
 def store(rows: int) -> Crossover:
     """Makes `rows` the crossover of this machine, in this process and in those to come."""
     machine = _machine()
-    _known[machine] = Crossover(rows, measured=True, file=_write(machine, rows))
+    _known[machine] = Crossover(rows, measured=True, file=_kept.keep(machine, rows))
     return _known[machine]
 
 
@@ -64,42 +61,8 @@ def _machine() -> str:
     return f"{processor()}; {INSTRUCTION_SETS[library.graphrnn_best_isa()]}; library {digest}"
 
 
-def _file() -> Path | None:
-    """Where this user keeps crossovers; None where there is no such place."""
-    home = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
-    for folder in (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser(home)):
-        if os.path.isabs(folder):
-            return Path(folder, "graphrnn", "crossover.json")
-    return None
-
-
-def _table(file: Path | None) -> dict[str, Any]:
-    """All that is kept; nothing where the file cannot be read."""
-    try:
-        found = json.loads(file.read_bytes()) if file is not None else {}
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _stored(machine: str) -> Crossover:
-    file = _file()
-    rows = _table(file).get(machine)
+    rows, file = _kept.kept(machine)
     if type(rows) is int and FEWEST <= rows <= NEVER:
         return Crossover(rows, measured=True, file=file)
     return Crossover(DEFAULT, measured=False)
-
-
-def _write(machine: str, rows: int) -> Path | None:
-    """The file, or None where it cannot be written, which is no error: it only saves time."""
-    file = _file()
-    if file is None:
-        return None
-    table = {**_table(file), machine: rows}
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with _files.replacing("calibrate(...)", file) as to:
-            to.write((json.dumps(table, indent=1) + "\n").encode())
-    except (OSError, ValueError):
-        return None
-    return file

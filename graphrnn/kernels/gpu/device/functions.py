@@ -148,4 +148,5 @@ def store(out, low, at, r, mask):
     """Keeps r, and a second time in half the bytes where products read it from there."""
     tl.store(out + at, r, mask)
     if low is not None:
-        tl.store(low + at, r.to(tl.bfloat16), mask)
+        # Rounded first, because the interpreter cuts off what does not fit.
+        tl.store(low + at, rounded(r, "bf16").to(tl.bfloat16), mask)

@@ -20,13 +20,14 @@ def rest_step(
     summand, state, leak, source, out, low, seen, kept, partial,
     start, col, values, job_row, job_from, job_until,
     batch, source_step, out_step, partial_step,
-    LANES: tl.constexpr, WIDTH: tl.constexpr,
+    LANES: tl.constexpr, AHEAD: tl.constexpr, WIDTH: tl.constexpr,
     MODE: tl.constexpr, NOISY: tl.constexpr, ACTIVATION: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Synapses one by one: program (job, columns of the batch, time step).
 
     A job is LANES rows and the synapses of each of them from the `job_from`-th to before the `job_until`-th.
-    Where `partial` is there, jobs leave their sums there; else each ends the step of its rows.
+    Where `partial` is there, jobs leave their sums there; else each ends the step of its rows. AHEAD synapses
+    of each row are on their way at once, because where a rate lies is known only when the index has come.
     """
     job, b, step = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     source += step * source_step
@@ -38,13 +39,16 @@ def rest_step(
     last = tl.load(start + row + 1, live, other=0).to(tl.int64)
     inside = columns < batch
     total = tl.zeros((LANES, WIDTH), out.dtype.element_ty)
-    for k in range(tl.load(job_from + job), tl.load(job_until + job)):
-        there = first + k < last
-        weight = tl.load(values + first + k, there, other=0)
-        pre = tl.load(col + first + k, there, other=0).to(tl.int64)
-        mask = there[:, None] & inside[None, :]
-        x = tl.load(source + pre[:, None] * batch + columns[None, :], mask, other=0).to(total.dtype)
-        total += rounded(weight, PRECISION)[:, None] * rounded(x, PRECISION)
+    until = tl.load(job_until + job)
+    last = tl.minimum(last, first + until)
+    for k in range(tl.load(job_from + job), until, AHEAD):
+        synapse = (first + k)[:, None] + tl.arange(0, AHEAD)[None, :]
+        there = synapse < last[:, None]
+        weight = tl.load(values + synapse, there, other=0)
+        pre = tl.load(col + synapse, there, other=0).to(tl.int64)
+        mask = there[:, :, None] & inside[None, None, :]
+        x = tl.load(source + pre[:, :, None] * batch + columns[None, None, :], mask, other=0)
+        total += tl.sum(rounded(weight, PRECISION)[:, :, None] * rounded(x.to(total.dtype), PRECISION), 1)
     if partial is not None:
         partial += step * partial_step
         tl.store(partial + lane.to(tl.int64)[:, None] * batch + columns[None, :], total, inside[None, :])
