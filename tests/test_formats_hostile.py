@@ -246,7 +246,11 @@ def test_toml_is_for_files_of_moderate_size():
 
 def test_text_that_is_none():
     assert refused("e.csv", b"pre,post\na,b\n\xff\xfe,c\n") == (
-        "cannot read 'e.csv': it is not UTF-8 text. Save it as CSV in UTF-8."
+        "cannot read 'e.csv': line 3 is not UTF-8 text. Save it as CSV in UTF-8, or take another copy where it is damaged."
+    )
+    assert refused("e.csv", b"pre,post\na,b\n\0\0,c\n") == (
+        "found a zero byte in line 3 of 'e.csv', which no text has. The file is damaged or no UTF-8; take another copy, "
+        "or save it as CSV in UTF-8."
     )
 
 
