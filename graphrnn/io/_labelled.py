@@ -37,6 +37,7 @@ def network_of_text(call: str, table: TextTable, choices: Choices) -> Connectome
     rows: list[str] = []
     parts = []
     mask = True
+    table.check_packing()
     for _ in table.chunks("checking"):  # that every row is there, before any takes memory
         pass
     for start, chunk in table.chunks("reading"):
