@@ -282,6 +282,15 @@ def test_any_matrix_comes_back(net, tmp_path_factory):
         assert plain_synapses(back, "hidden")[:4] == plain_synapses(net, "hidden")[:4]
 
 
+@pytest.mark.parametrize("ending", [".graphml", ".gexf", ".csv"])
+def test_nothing_is_lost_between_blocks(ending, tmp_path, monkeypatch):
+    monkeypatch.setattr("graphrnn.io._xml._LINES", 2)
+    monkeypatch.setattr("graphrnn.io._text_table._CHUNK", 2)
+    monkeypatch.setattr("graphrnn.io._pieces._BLOCK", 16)
+    net = NETWORKS["measured_without_levels"]
+    assert table_content(there_and_back(net, tmp_path, ending)) == table_content(net)
+
+
 # Files of others.
 
 

@@ -681,6 +681,15 @@ def test_a_large_graph_that_was_cut_is_refused_at_its_end(ending):
     )
 
 
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+def test_a_large_graph_damaged_inside_takes_no_memory(ending):
+    nodes = "".join(f'<node id="neuron number {i}" label="neuron number {i}"/>' for i in range(500_000))
+    body = f'<graph edgedefault="directed" defaultedgetype="directed">{nodes}<node id="&"/></graph>'
+    assert limited(f"net{ending}", f"<{ending[1:]}>{body}</{ending[1:]}>".encode(), 12).startswith(
+        "cannot read this file as XML: not well-formed (invalid token): line 1, column "
+    )
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [

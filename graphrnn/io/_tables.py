@@ -22,6 +22,7 @@ __all__ = [
     "chosen_columns",
     "leaving_out",
     "numbers",
+    "plain_name",
 ]
 
 # What a column may be called, in the order of trust; case, spaces and punctuation do not count.
@@ -171,7 +172,7 @@ def chosen_columns(
             name = given[column]
             if name is not None:
                 found[column] = header.index(_checks.known(call, "column", name, header))
-    plain = [_plain(name) for name in header]
+    plain = [plain_name(name) for name in header]
     for column, spellings in known.items():
         if column in given:
             continue
@@ -182,7 +183,8 @@ def chosen_columns(
     return found
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name by which columns are recognised: without case, spaces and punctuation."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 

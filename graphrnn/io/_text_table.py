@@ -18,7 +18,7 @@ from graphrnn.io._pieces import is_plain, pieces, shape_of
 from graphrnn.io._progress import progress
 from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out, numbers
 
-__all__ = ["TextTable", "write_text"]
+__all__ = ["Chunk", "TextTable", "write_text"]
 
 _CHUNK = 1 << 17  # rows that are written together
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
