@@ -3,8 +3,12 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.io
+import scipy.sparse
 from cases import NETWORKS
+from test_formats_hostile import limited, npy
 from test_io import error_of
 
 import graphrnn as gr
@@ -96,3 +100,51 @@ def test_numbers_in_hdf5_have_checksums():
         "`io.read('net.h5')` cannot read the numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5': "
         "they are cut off or do not fit their checksum. Take another copy."
     )
+
+
+def damaged_npy():
+    matrix = np.zeros((2000, 2000))
+    matrix[-1, -1] = np.nan
+    return npy(matrix), "needs finite numbers in the matrix; row 1999, column 1999 (from 0) has nan. "
+
+
+def damaged_npz():
+    """The checksum of the last of several arrays does not fit."""
+    scipy.sparse.save_npz("m.npz", scipy.sparse.random(3000, 3000, 0.3, rng=0), compressed=False)
+    content = bytearray(Path("m.npz").read_bytes())
+    content[-2000] ^= 1
+    return bytes(content), "cannot read this file: it is truncated, damaged"
+
+
+def damaged_mat():
+    scipy.io.savemat("m.mat", {"W": np.random.default_rng(0).random((2000, 2000))})
+    return Path("m.mat").read_bytes()[:-40], "cannot read this file: it is truncated, damaged"
+
+
+def damaged_packed_mat():
+    scipy.io.savemat("m.mat", {"W": np.random.default_rng(0).random((2000, 2000))}, do_compression=True)
+    content = bytearray(Path("m.mat").read_bytes())
+    content[-2] ^= 1
+    return bytes(content), "cannot read this file: it is truncated, damaged"
+
+
+def damaged_h5():
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    with h5py.File("m.h5", "w") as file:
+        ids = np.zeros(6_000_000, "u4")
+        file["nodes/a/node_type_id"] = np.zeros(9, np.int64)
+        file["edges/a__a/source_node_id"] = ids
+        file["edges/a__a/source_node_id"].attrs["node_population"] = "a"
+        ids[-1] = 9
+        file["edges/a__a/target_node_id"] = ids
+        file["edges/a__a/target_node_id"].attrs["node_population"] = "a"
+    message = "needs ids of 'a' from 0 to 8 at '/edges/a__a/target_node_id' of 'net.h5'; number 6000000 is 9."
+    return Path("m.h5").read_bytes(), message
+
+
+@pytest.mark.parametrize("make", [damaged_npy, damaged_npz, damaged_mat, damaged_packed_mat, damaged_h5])
+def test_what_is_damaged_at_the_end_takes_no_memory(make):
+    content, message = make()
+    assert len(content) > 20 << 20
+    ending = make.__name__.rpartition("_")[2]
+    assert limited(f"net.{ending}", content, 12).startswith(message)

@@ -231,13 +231,13 @@ def test_a_gzip_bomb(text):
 def test_toml_is_for_files_of_moderate_size():
     content = b"[[area]]\nname = 'a'\nsize = 1\n" * (1 << 20)
     assert limited("large.toml", content, 50) == (
-        f"found {len(content)} bytes; TOML is for files of up to 16777216. Keep so large a graph in a .parquet "
+        f"found {len(content)} bytes; TOML is for files of up to 4194304. Keep so large a graph in a .parquet "
         "file."
     )
     graph = gr.AreaGraph()
     graph.add_area("V1", 10**6, positions=np.random.default_rng(0).random((10**6, 1)))
     assert re.fullmatch(
-        r"`io.write\(..., 'large.toml'\)` needs \d+ bytes; TOML is for files of up to 16777216. Write a "
+        r"`io.write\(..., 'large.toml'\)` needs \d+ bytes; TOML is for files of up to 4194304. Write a "
         r"\.parquet file\.",
         error_of(lambda: gr.io.write(graph, "large.toml")),
     )
@@ -380,6 +380,24 @@ DAMAGED_MAT = (
     "cannot read this file: it is truncated, damaged or no .mat file of version 5 to 7. Take another copy. Or "
     "save it anew in MATLAB with save(name, 'W', '-v7')."
 )
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "message"),
+    [
+        ("", "0 7 1.5\n", "Line 3000003: Row index out of bounds. Correct it there."),
+        ("", "7 7 two\n", "Line 3000003: Invalid floating-point value. Correct it there."),
+        ("", "", "its header promises 3000001 entries, and 3000000 lines follow. Take another copy."),
+        ("\n", "7 7 1.5", None),
+    ],
+)
+def test_a_large_matrix_market_file_is_looked_at_before_it_takes_memory(begin, end, message):
+    header = "%%MatrixMarket matrix coordinate real general\n9 9 3000001\n"
+    content = (header + "1 2 0.25\n" * 3_000_000 + begin + end).encode()
+    if message is None:
+        assert refused("m.mtx", content, duplicates="error").startswith("needs each pair once")
+    else:
+        assert limited("m.mtx", content, 45) == f"cannot read this file: {message}"
 
 
 def test_matlab_files_that_cannot_be():

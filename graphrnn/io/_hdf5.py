@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphrnn._optional import optional
-from graphrnn.io._room import check_room
+from graphrnn.io._room import DEFLATED, check_room
 
 __all__ = ["DIGEST", "Group", "check_heaps", "digest_of"]
 
@@ -149,7 +149,11 @@ class Group:
             )
         wide = max(member.dtype.itemsize, 16 if self._is_text(member) else 1)
         check_room(
-            self.call, self.path, f"{member.shape[0]} values at {self._place(name)}", member.shape[0] * wide
+            self.call,
+            self.path,
+            f"{member.shape[0]} values at {self._place(name)}",
+            member.shape[0] * wide,
+            DEFLATED,
         )
         return member
 

@@ -306,10 +306,12 @@ def _ends(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The two ends of the edges of a population; without nodes their names grow."""
     ends = []
-    for end in ("source", "target"):
-        population = part.attribute("node_population", f"{end}_node_id") or "neurons"
+    limits = {end: _limits(call, part, f"{end}_node_id", place, grow) for end in ("source", "target")}
+    for end, (_, size, what) in limits.items():
+        part.check_indices(f"{end}_node_id", size, what)  # both, before either takes memory
+    for end, (population, size, what) in limits.items():
+        ids = part.indices(f"{end}_node_id", size, what)
         if grow:
-            ids = part.indices(f"{end}_node_id", _MOST, "node ids")
             own, inverse = np.unique(ids, return_inverse=True)
             known = {name: i for i, name in enumerate(names)}
             table = []
@@ -321,18 +323,27 @@ def _ends(
                 table.append(known[name])
             ends.append(np.array(table, np.int64)[inverse])
             continue
-        if population not in place:
-            raise ValueError(
-                f"`{call}` found no nodes of the population {population!r}, where edges end. Give their "
-                "file as `nodes`."
-            )
-        start, size = place[population]
-        ends.append(part.indices(f"{end}_node_id", size, f"ids of {population!r}") + start)
+        ends.append(ids + place[population][0])
     if len(ends[0]) != len(ends[1]):
         raise ValueError(
             f"`{call}` needs as many source as target ids; there are {len(ends[0])} and {len(ends[1])}."
         )
     return ends[0], ends[1]
+
+
+def _limits(
+    call: str, part: Group, name: str, place: dict[str, tuple[int, int]], grow: bool
+) -> tuple[str, int, str]:
+    """The population in which edges end, how many ids it has, and what to call them."""
+    population = part.attribute("node_population", name) or "neurons"
+    if grow:
+        return population, _MOST, "node ids"
+    if population not in place:
+        raise ValueError(
+            f"`{call}` found no nodes of the population {population!r}, where edges end. Give their "
+            "file as `nodes`."
+        )
+    return population, place[population][1], f"ids of {population!r}"
 
 
 def _edge_columns(call: str, parts: list[Group], sizes: list[int], choices: Choices) -> dict[str, Column]:
