@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from graphrnn import _checks
 
 __all__ = [
+    "AXES",
     "EDGE_COLUMNS",
+    "ENDS",
     "NODE_COLUMNS",
+    "ROLES",
     "TEXT_COLUMNS",
     "Codes",
     "Column",
@@ -86,6 +89,9 @@ NODE_COLUMNS: dict[str, tuple[str, ...]] = {
     "positions": ("positions",),
     "attributes": ("attributes",),
 }
+ROLES = ("input", "area", "readout")
+AXES = ("x", "y", "z")
+ENDS = {"input": ("area", "input"), "hidden": ("area", "area"), "readout": ("readout", "area")}  # post, pre
 TEXT_COLUMNS = ("area", "role", "type", "kind", "rule", "self_connections", "attributes", "positions")
 
 

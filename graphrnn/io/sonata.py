@@ -22,7 +22,8 @@ from graphrnn.io._choices import Choices
 from graphrnn.io._hdf5 import DIGEST, Group, check_heaps, digest_of
 from graphrnn.io._listing import meant
 from graphrnn.io._matrix import only_network
-from graphrnn.io._network import network_of, network_tables
+from graphrnn.io._network import network_of
+from graphrnn.io._network_tables import network_tables
 from graphrnn.io._tables import (
     EDGE_COLUMNS,
     NODE_COLUMNS,
