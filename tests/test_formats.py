@@ -316,7 +316,7 @@ def edges_of(net):
         "\ufeffpre_pt_root_id;post_pt_root_id;Weight;note\r\n10;9;2;x\r\n9;720575940610453042;-0.5;y\r\n",
         ",from,to,weight\n0,10,9,2\n1,9,720575940610453042,-0.5\n",
         "pre, post, weight\n10, 9, 2\n9, 720575940610453042, -0.5\n",
-        'id,"Source","Target",weight\n7,10,9,2\n\n8,9,"720575940610453042",-0.5',
+        'id,"Source","Target",weight\n7,10,9,2\n\n8,9,"720575940610453042",-0.5\n',
     ],
 )
 def test_columns_are_recognised(text, tmp_path):

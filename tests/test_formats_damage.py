@@ -148,3 +148,19 @@ def test_what_is_damaged_at_the_end_takes_no_memory(make):
     assert len(content) > 20 << 20
     ending = make.__name__.rpartition("_")[2]
     assert limited(f"net.{ending}", content, 12).startswith(message)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_a_table_of_text_that_was_cut_in_its_last_cell_is_warned_of(ending):
+    gr.io.write(gr.Connectome.from_matrix(np.array([[0, 0], [1234.5, 0]])), f"net{ending}")
+    whole = Path(f"net{ending}").read_bytes()
+    assert whole.endswith(b"1234.5\n")
+    Path(f"net{ending}").write_bytes(whole[:-3])
+    with pytest.warns(UserWarning, match="net") as caught:
+        assert gr.io.read(f"net{ending}").hidden.weight[-1] == 1234
+    assert [str(one.message) for one in caught] == [
+        f"`io.read('net{ending}')` found no line end after the last row of 'net{ending}'. A file of graphrnn "
+        "has one, so one that lacks it was cut: take another copy. In any other, see that its last row is "
+        "whole, and end it."
+    ]
+    assert caught[0].filename == __file__

@@ -799,10 +799,11 @@ def test_the_fuzzer_finds_nothing():
 
 
 def test_reading_takes_no_longer_than_it_should():
-    start = time.perf_counter()
+    path = make_large()
+    start = time.process_time()  # others may share the cores
     with pytest.raises(ValueError, match="row 1"):
-        gr.io.read(make_large())
-    assert time.perf_counter() - start < 8  # 2 s on an idle machine
+        gr.io.read(path)
+    assert time.process_time() - start < 2
 
 
 def make_large():
