@@ -427,6 +427,35 @@ def test_a_multigraph_of_networkx_is_added_up():
     assert gr.Connectome.from_networkx(graph).report["merged"] == net.hidden.size
 
 
+@pytest.mark.parametrize("through", ["memory", ".graphml", ".gexf"])
+def test_parallel_edges_are_merged_by_one_rule(through, tmp_path):
+    """Weights are added, delays have to agree, and types are joined."""
+    import networkx as nx
+
+    graph = nx.MultiDiGraph()
+    graph.add_nodes_from("abc", area="A")
+    graph.add_edge("b", "a", weight=1.5, type="gaba", delay=2.0)
+    graph.add_edge("b", "a", weight=2.0, type="ach", delay=2.0)
+    graph.add_edge("c", "b", weight=-1.0, type="ach", delay=1.0)
+    path = tmp_path / f"multi{through}"
+
+    def merged():
+        if through == "memory":
+            return gr.Connectome.from_networkx(graph)
+        getattr(nx, f"write_{through[1:]}")(graph, path)
+        return gr.io.read(path)
+
+    net = merged()
+    assert edges_of(net) == {("b", "a"): 3.5, ("c", "b"): -1.0}
+    assert [net.hidden.types[i] for i in net.hidden.type] == ["ach+gaba", "ach"]
+    assert (net.hidden.delay.tolist(), dict(net.report)) == ([2.0, 1.0], {"merged": 1})
+    out = nx.MultiDiGraph(net.to_networkx())
+    assert out["b"]["a"][0] == {"kind": "within", "weight": 3.5, "delay": 2.0, "type": "ach+gaba"}
+    graph.add_edge("b", "a", weight=1.0, type="ach", delay=3.0)
+    with pytest.raises(ValueError, match="cannot merge parallel edges whose delays differ"):
+        merged()
+
+
 KILLED = """
 import os, signal, sys
 import graphrnn as gr

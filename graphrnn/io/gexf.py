@@ -133,6 +133,8 @@ class _Reader:
         kind = attributes.get("type", "directed" if self._directed else "undirected")
         check_directed(kind not in _MUTUAL)
         self.found.edge(needed("edge", attributes, "source"), needed("edge", attributes, "target"))
+        if kind != "directed":  # networkx puts an attribute named `type` there
+            self.found.add("edge", "type", kind)
         if "weight" in attributes:
             self.found.add("edge", "weight", attributes["weight"])
 
