@@ -134,6 +134,9 @@ def main():
     options.add_argument("--keep", action="store_true", help="save what breaks a reader into tests/corpus")
     given = options.parse_args()
     warnings.simplefilter("error")  # a reader that warns about a broken file has looked at nonsense
+    warnings.filterwarnings(
+        "ignore", "`io.read.* found no line end after the last row"
+    )  # as damage often has it
     for module in ("torch", "h5py", "pyarrow.parquet", "scipy.io", "pandas"):
         __import__(module)  # so that no import counts as the time of a file
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

@@ -282,6 +282,15 @@ def test_any_matrix_comes_back(net, tmp_path_factory):
         assert plain_synapses(back, "hidden")[:4] == plain_synapses(net, "hidden")[:4]
 
 
+@pytest.mark.parametrize("ending", [".graphml", ".gexf", ".csv"])
+def test_nothing_is_lost_between_blocks(ending, tmp_path, monkeypatch):
+    monkeypatch.setattr("graphrnn.io._xml._LINES", 2)
+    monkeypatch.setattr("graphrnn.io._text_table._CHUNK", 2)
+    monkeypatch.setattr("graphrnn.io._pieces._BLOCK", 16)
+    net = NETWORKS["measured_without_levels"]
+    assert table_content(there_and_back(net, tmp_path, ending)) == table_content(net)
+
+
 # Files of others.
 
 
@@ -307,7 +316,7 @@ def edges_of(net):
         "\ufeffpre_pt_root_id;post_pt_root_id;Weight;note\r\n10;9;2;x\r\n9;720575940610453042;-0.5;y\r\n",
         ",from,to,weight\n0,10,9,2\n1,9,720575940610453042,-0.5\n",
         "pre, post, weight\n10, 9, 2\n9, 720575940610453042, -0.5\n",
-        'id,"Source","Target",weight\n7,10,9,2\n\n8,9,"720575940610453042",-0.5',
+        'id,"Source","Target",weight\n7,10,9,2\n\n8,9,"720575940610453042",-0.5\n',
     ],
 )
 def test_columns_are_recognised(text, tmp_path):
@@ -416,6 +425,35 @@ def test_a_multigraph_of_networkx_is_added_up():
     for pre, post, data in list(net.to_networkx().edges(data=True)):
         graph.add_edge(pre, post, **data)
     assert gr.Connectome.from_networkx(graph).report["merged"] == net.hidden.size
+
+
+@pytest.mark.parametrize("through", ["memory", ".graphml", ".gexf"])
+def test_parallel_edges_are_merged_by_one_rule(through, tmp_path):
+    """Weights are added, delays have to agree, and types are joined."""
+    import networkx as nx
+
+    graph = nx.MultiDiGraph()
+    graph.add_nodes_from("abc", area="A")
+    graph.add_edge("b", "a", weight=1.5, type="gaba", delay=2.0)
+    graph.add_edge("b", "a", weight=2.0, type="ach", delay=2.0)
+    graph.add_edge("c", "b", weight=-1.0, type="ach", delay=1.0)
+    path = tmp_path / f"multi{through}"
+
+    def merged():
+        if through == "memory":
+            return gr.Connectome.from_networkx(graph)
+        getattr(nx, f"write_{through[1:]}")(graph, path)
+        return gr.io.read(path)
+
+    net = merged()
+    assert edges_of(net) == {("b", "a"): 3.5, ("c", "b"): -1.0}
+    assert [net.hidden.types[i] for i in net.hidden.type] == ["ach+gaba", "ach"]
+    assert (net.hidden.delay.tolist(), dict(net.report)) == ([2.0, 1.0], {"merged": 1})
+    out = nx.MultiDiGraph(net.to_networkx())
+    assert out["b"]["a"][0] == {"kind": "within", "weight": 3.5, "delay": 2.0, "type": "ach+gaba"}
+    graph.add_edge("b", "a", weight=1.0, type="ach", delay=3.0)
+    with pytest.raises(ValueError, match="cannot merge parallel edges whose delays differ"):
+        merged()
 
 
 KILLED = """

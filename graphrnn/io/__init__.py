@@ -51,7 +51,7 @@ def read(
     duplicates: str | None = None,
     unknown: str | None = None,
 ) -> Connectome | AreaGraph:
-    """A network or an area graph from a file; docs/formats.md lists the formats.
+    r"""A network or an area graph from a file; docs/formats.md lists the formats.
 
     Args:
         path: the file; its extension says what it holds.
@@ -72,7 +72,7 @@ def read(
     Example:
         >>> from pathlib import Path
         >>> import graphrnn as gr
-        >>> _ = Path("synapses.csv").write_text(chr(10).join(["from,to,count", "720575940,81,3", "81,9,1"]))
+        >>> _ = Path("synapses.csv").write_text("from,to,count\n720575940,81,3\n81,9,1\n")
         >>> net = gr.io.read("synapses.csv")
         >>> net.names.tolist(), net.hidden.weight.tolist()
         (['9', '81', '720575940'], [1.0, 3.0])

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-__all__ = ["DAMAGED", "ending", "packing", "unpacking"]
+__all__ = ["DAMAGED", "ending", "is_packed", "packing", "unpacking"]
 
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)  # what a file that is none raises
 _ENDING = ".gz"
@@ -21,6 +21,11 @@ def ending(path: Path) -> str:
     """The extension that says the format, in small letters: `.csv`, or `.csv.gz`."""
     last = path.suffix.lower()
     return Path(path.stem).suffix.lower() + last if last == _ENDING else last
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the name of a file says that gzip packed it."""
+    return path.suffix.lower() == _ENDING
 
 
 class _Unpacking(gzip.GzipFile):
@@ -43,13 +48,13 @@ class _Unpacking(gzip.GzipFile):
 
 def unpacking(call: str, path: Path, file: BinaryIO) -> BinaryIO:
     """The text of an open file, unpacked where `path` says so."""
-    return cast(BinaryIO, _Unpacking(call, path, file)) if path.suffix.lower() == _ENDING else file
+    return cast(BinaryIO, _Unpacking(call, path, file)) if is_packed(path) else file
 
 
 @contextmanager
 def packing(path: Path, file: BinaryIO) -> Iterator[BinaryIO]:
     """A file to write text to, packed where `path` says so; the same text gives the same bytes."""
-    if path.suffix.lower() != _ENDING:
+    if not is_packed(path):
         yield file
         return
     with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:

@@ -37,8 +37,11 @@ def network_of_text(call: str, table: TextTable, choices: Choices) -> Connectome
     rows: list[str] = []
     parts = []
     mask = True
-    for start, chunk in table.rows():
-        for number, (name, *cells) in enumerate(chunk, start + 1):
+    table.check_packing()
+    for _ in table.chunks("checking"):  # that every row is there, before any takes memory
+        pass
+    for start, chunk in table.chunks("reading"):
+        for number, (name, *cells) in enumerate(zip(*chunk.columns(), strict=True), start + 1):
             rows.append(name)
             place = f"row {number} ({name!r}) of {table.path.name!r}"
             parts.append(numbers(call, "cell", place, cells, way_out="put 0 where there is no synapse"))

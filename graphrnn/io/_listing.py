@@ -16,7 +16,8 @@ from graphrnn.graph import AreaGraph
 from graphrnn.io._areas import AREAS, graph_of, graph_tables
 from graphrnn.io._choices import Choices
 from graphrnn.io._gzip import ending
-from graphrnn.io._network import network_of, network_tables
+from graphrnn.io._network import network_of
+from graphrnn.io._network_tables import network_tables
 from graphrnn.io._parquet_table import ParquetTable
 from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS, Codes, Column, Tables, Words, chosen_columns
 from graphrnn.io._text_table import TextTable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphrnn.io._room import check_room
+from graphrnn.io._room import DEFLATED, check_room
 
 __all__ = ["Variable", "variables"]
 
@@ -66,9 +67,10 @@ class Variable:
         count = int(starts[-1])
         if not 0 <= count <= min(len(rows), len(values)):
             raise ValueError("not as many numbers as its columns say")
-        rows, values = rows[:count].astype(np.int64), values[:count]
+        rows, values = rows[:count], values[:count]
         if count and not 0 <= int(rows.min()) <= int(rows.max()) < self.shape[0]:
             raise ValueError("a row that is none")
+        rows = rows.astype(np.int64)
         values = values.astype(bool if self.kind & _LOGICAL else np.float64)
         return csc_array((values, rows, starts.astype(np.int64)), shape=self.shape)
 
@@ -79,7 +81,8 @@ def variables(call: str, path: Path) -> list[Variable]:
     Raises:
         ValueError: for what is no such file, and with the user's call for one that would fill the memory.
     """
-    data = memoryview(path.read_bytes())
+    with open(path, "rb") as file:
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # read where it is asked for
     order = {b"IM": "<", b"MI": ">"}.get(bytes(data[126:128]))
     if order is None:
         raise ValueError("no header")
@@ -88,10 +91,12 @@ def variables(call: str, path: Path) -> list[Variable]:
     while at < len(data):
         kind, body, at = _element(data, at, order, padded=False)
         if kind == _COMPRESSED:
-            packed, body = body, memoryview(b"".join(_inflated(call, path, body, total)))
+            packed = body
+            for _ in _inflated(call, path, packed, total):
+                pass  # the checksum stands at the end, and until then nothing is kept
+            body = memoryview(b"".join(_inflated(call, path, packed, total)))
             total += len(body)
             kind, body, _ = _element(body, 0, order)
-            del packed
         if kind == _MATRIX:
             found.append(_variable(body, order))
     return found
@@ -100,15 +105,25 @@ def variables(call: str, path: Path) -> list[Variable]:
 def _inflated(call: str, path: Path, packed: memoryview, total: int) -> Iterator[bytes]:
     """The bytes of a deflated element, block by block, as long as they may fill the memory."""
     unpack = zlib.decompressobj()
-    rest = bytes(packed)
-    while rest and not unpack.eof:
+    at, rest = 0, b""
+    while (rest or at < len(packed)) and not unpack.eof:
+        if not rest:
+            rest = bytes(packed[at : at + _BLOCK])
+            at += _BLOCK
+            _forget(packed)
         block = unpack.decompress(rest, _BLOCK)
         rest = unpack.unconsumed_tail
         total += len(block)
-        check_room(call, path, "deflated arrays", total)
+        check_room(call, path, "deflated arrays", total, DEFLATED)
         yield block
     if not unpack.eof:
         raise ValueError("a deflated element that does not end")
+
+
+def _forget(mapped: memoryview) -> None:
+    """Let go of the pages of a mapped file that have been read."""
+    if hasattr(mmap, "MADV_DONTNEED") and isinstance(mapped.obj, mmap.mmap):
+        mapped.obj.madvise(mmap.MADV_DONTNEED)
 
 
 def _element(data: memoryview, at: int, order: str, padded: bool = True) -> tuple[int, memoryview, int]:

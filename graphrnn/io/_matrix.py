@@ -15,7 +15,7 @@ from graphrnn.io._listing import read_nodes
 from graphrnn.io._network import network_of
 from graphrnn.io._tables import Column, Tables
 
-__all__ = ["dense_matrix", "network_of_matrix", "only_network", "sparse_matrix"]
+__all__ = ["dense_matrix", "network_of_matrix", "not_finite", "only_network", "sparse_matrix"]
 
 _LARGEST_DENSE = 1 << 34  # bytes
 
@@ -96,16 +96,20 @@ def network_of_matrix(
         post, pre, data = post[data], pre[data], data[data]
     elif not np.isfinite(data).all():
         i = int(np.argmax(~np.isfinite(data)))
-        raise ValueError(
-            f"`{call}` needs finite numbers in the matrix; row {post[i]}, column {pre[i]} (from 0) has "
-            f"{data[i]}. "
-            "Put 0 where there is no synapse."
-        )
+        raise not_finite(call, post[i], pre[i], data[i])
     post, pre = (post, pre) if orientation == "post_pre" else (pre, post)
     listed, nodes = _neurons(call, matrix.shape[0], choices, names)
     edges: dict[str, Column] = {} if data.dtype.kind == "b" else {"weight": data}
     tables = Tables(listed, nodes, pre.astype(np.int32), post.astype(np.int32), edges, len(listed))
     return network_of(call, tables, duplicates=choices.duplicates, unknown=choices.unknown)
+
+
+def not_finite(call: str, row: int, column: int, value: Any) -> ValueError:
+    """The error about a NaN or an infinity in a matrix."""
+    return ValueError(
+        f"`{call}` needs finite numbers in the matrix; row {row}, column {column} (from 0) has {value}. "
+        "Put 0 where there is no synapse."
+    )
 
 
 def _neurons(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +19,9 @@ from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words
 
 __all__ = ["ParquetTable", "write_parquet"]
 
-_KEY = b"graphrnn"  # of the schema's metadata
-_CHUNK = 1 << 20  # rows in a group
+_KEY, _DIGEST = b"graphrnn", b"graphrnn.blake2b"  # of the schema's metadata
+_CHUNK = 1 << 18  # rows in a group
+_BATCH = 1 << 13  # rows that are looked at together
 _DICTIONARY = 1 << 28  # bytes of names that stand once in a group, before each is written out
 _BYTES = 32  # of memory for a row of one column, at most
 
@@ -38,10 +40,22 @@ def write_parquet(
             "text. "
             "Rename it."
         ) from error
-    table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
+    record = json.dumps(about).encode()
+    table = table.replace_schema_metadata({_KEY: record, _DIGEST: _digest(record)})
     pq.write_table(
-        table, file, row_group_size=_CHUNK, compression="snappy", dictionary_pagesize_limit=_DICTIONARY
+        table,
+        file,
+        row_group_size=_CHUNK,
+        compression="snappy",
+        use_dictionary=[name for name, column in columns.items() if isinstance(column, Words)],
+        dictionary_pagesize_limit=_DICTIONARY,
+        write_page_checksum=True,
     )
+
+
+def _digest(record: bytes) -> bytes:
+    """What tells a record from others: Parquet has checksums of pages, and none of metadata."""
+    return hashlib.blake2b(record, digest_size=16).hexdigest().encode()
 
 
 def _arrow(pa: Any, column: Column) -> Any:
@@ -65,22 +79,30 @@ class ParquetTable:
         except OSError as error:
             raise ValueError(f"`{self.call}` cannot read this file: {error.strerror or error}.") from error
         try:
-            parquet = self._pq.ParquetFile(self._file)
+            parquet = self._open()
             schema = parquet.schema_arrow
             self.header = [str(name) for name in schema.names]
             text = (
                 [n for n in self.header if _is_text(self._pa, schema.field(n).type)] if self._once() else []
             )
-            self._parquet = self._pq.ParquetFile(self._file, read_dictionary=text)
+            self._parquet = self._open(read_dictionary=text)
         except (OSError, MemoryError, ValueError, TypeError, self._pa.ArrowException) as error:
             self._file.close()
             raise self._damaged() from error
-        record = (schema.metadata or {}).get(_KEY)
+        metadata = schema.metadata or {}
+        record = metadata.get(_KEY)
+        if metadata.get(_DIGEST) not in (None, _digest(record or b"")):
+            self._file.close()
+            raise self._damaged()
         self.about = {} if record is None else parsed(self.call, record)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def _open(self, **options: Any) -> Any:
+        # without a `buffer_size`: with one, pyarrow fills as much memory as a page claims to need
+        return self._pq.ParquetFile(self._file, pre_buffer=False, page_checksum_verification=True, **options)
 
     def _once(self) -> bool:
         return len(set(self.header)) == len(self.header)
@@ -103,6 +125,8 @@ class ParquetTable:
         wanted = [self.header[place] for place in columns.values()]
         with progress(f"reading {self.path.name}", rows, " rows") as bar:
             try:
+                for _ in self._parquet.iter_batches(_BATCH, columns=wanted, use_threads=False):
+                    pass  # whatever is damaged is found before anything takes memory
                 for batch in self._parquet.iter_batches(_CHUNK, columns=wanted):
                     for name, title in zip(columns, wanted, strict=True):
                         column = batch.column(batch.schema.get_field_index(title))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["check_room"]
+__all__ = ["DEFLATED", "check_room"]
 
-_RATIO = 300  # bytes of memory for one of the file; deflate reaches 1032 on zeros, networks hardly 30
+DEFLATED = 30  # bytes of memory for one of deflated arrays; deflate reaches 1032 on zeros, networks hardly 15
+
+_RATIO = 300  # bytes of memory for one of the file, of tables whose columns repeat few words
 _SMALL = 1 << 28  # bytes that any file may ask for
 
 
-def check_room(call: str, path: Path, what: str, size: int) -> None:
+def check_room(call: str, path: Path, what: str, size: int, ratio: int = _RATIO) -> None:
     """Refuse a file that would need far more memory than its own size, or more than there is.
 
     Args:
@@ -19,9 +21,10 @@ def check_room(call: str, path: Path, what: str, size: int) -> None:
         path: the file.
         what: what asks for the memory, as the file says it, such as "a matrix of 9 × 9".
         size: the bytes that it would take.
+        ratio: how many bytes of memory one byte of the file may become.
     """
     own = path.stat().st_size
-    if size > max(_SMALL, own * _RATIO) or size > _memory():
+    if size > max(_SMALL, own * ratio) or size > _memory():
         raise ValueError(
             f"`{call}` found {what} in {path.name!r}, {size / 2**30:.1f} GiB in a file of {own} bytes. It "
             "is damaged "

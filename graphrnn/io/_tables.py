@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from graphrnn import _checks
 
 __all__ = [
+    "AXES",
     "EDGE_COLUMNS",
+    "ENDS",
     "NODE_COLUMNS",
+    "ROLES",
     "TEXT_COLUMNS",
     "Codes",
     "Column",
@@ -22,6 +25,7 @@ __all__ = [
     "chosen_columns",
     "leaving_out",
     "numbers",
+    "plain_name",
 ]
 
 # What a column may be called, in the order of trust; case, spaces and punctuation do not count.
@@ -85,6 +89,9 @@ NODE_COLUMNS: dict[str, tuple[str, ...]] = {
     "positions": ("positions",),
     "attributes": ("attributes",),
 }
+ROLES = ("input", "area", "readout")
+AXES = ("x", "y", "z")
+ENDS = {"input": ("area", "input"), "hidden": ("area", "area"), "readout": ("readout", "area")}  # post, pre
 TEXT_COLUMNS = ("area", "role", "type", "kind", "rule", "self_connections", "attributes", "positions")
 
 
@@ -171,7 +178,7 @@ def chosen_columns(
             name = given[column]
             if name is not None:
                 found[column] = header.index(_checks.known(call, "column", name, header))
-    plain = [_plain(name) for name in header]
+    plain = [plain_name(name) for name in header]
     for column, spellings in known.items():
         if column in given:
             continue
@@ -182,7 +189,8 @@ def chosen_columns(
     return found
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name by which columns are recognised: without case, spaces and punctuation."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 

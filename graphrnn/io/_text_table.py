@@ -5,21 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphrnn.io._gzip import DAMAGED, ending, packing, unpacking
+from graphrnn.io._gzip import ending, is_packed, packing, unpacking
+from graphrnn.io._pieces import is_plain, pieces, shape_of
 from graphrnn.io._progress import progress
 from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out, numbers
 
-__all__ = ["TextTable", "write_text"]
+__all__ = ["Chunk", "TextTable", "write_text"]
 
-_CHUNK = 1 << 17  # rows that are held as text at a time
-_LONGEST = 1 << 24  # characters of one row; more is no table
+_USER = 6  # calls from the line that warns to the one of the user
+_CHUNK = 1 << 17  # rows that are written together
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
 
 
@@ -70,152 +73,223 @@ def _quoted(word: str, separator: str) -> str:
     return word
 
 
+class Chunk:
+    """Some rows of a table, all of the header's length.
+
+    Args:
+        count: how many.
+        gaps: whether some cell may be empty.
+        columns: gives the texts of each column.
+    """
+
+    def __init__(self, count: int, gaps: bool, columns: Callable[[], list[Sequence[str]]]) -> None:
+        self.count, self.gaps, self.columns = count, gaps, columns
+
+
 class TextTable:
     """A file of delimited text; inside a `with` block it is open, and its first row, `header`, is read."""
 
     def __init__(self, call: str, path: Path) -> None:
         self.call, self.path = call, path
         self.about: dict[str, Any] = {}
-        self._rest: Iterator[list[str]] = iter(())
 
     def __enter__(self) -> TextTable:
         try:
             self._raw = open(self.path, "rb")
         except OSError as error:
             raise ValueError(f"`{self.call}` cannot read this file: {error.strerror or error}.") from error
-        self._text = io.TextIOWrapper(unpacking(self.call, self.path, self._raw), "utf-8-sig", newline="")
         self.size = os.fstat(self._raw.fileno()).st_size
         try:
-            separator = self._separator()
-            self._rest = self._reader = csv.reader(
-                self._lines(), delimiter=separator, skipinitialspace=True, strict=True
-            )
-            self.header = next(self._caught(), [])
+            self._begin()
         except BaseException:
-            self.__exit__()
+            self._raw.close()
             raise
         if not self.header:
-            self.__exit__()
+            self._raw.close()
             raise ValueError(
                 f"`{self.call}` found an empty file {self.path.name!r}. Its first row names the columns."
             )
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._text.close()
-        self._raw.close()  # gzip leaves it open
+        self._raw.close()
 
-    def _separator(self) -> str:
-        """That of the extension, or for a .csv file, as some countries write it, a semicolon or a tab."""
-        separator = _SEPARATORS.get(ending(self.path), ",")
+    def _begin(self) -> None:
+        """Read the header, and stand before the first row."""
+        self._raw.seek(0)
+        self._texts = pieces(self.call, self.path, unpacking(self.call, self.path, self._raw))
+        self._lines = 0  # before the text at hand
+        self._text = next(self._texts, "")
+        self._separator = _separator(self.path, self._text)
+        rows = self._quoted()
+        self.header: list[str] = next(rows, [])
+        rows.close()
+
+    def check_packing(self) -> None:
+        """Unpack a file of gzip to its end, where its checksum stands; much sooner done than reading rows."""
+        if is_packed(self.path):
+            self._begin()
+            for _ in self._texts:
+                pass
+
+    def _warn_of_a_cut(self) -> None:
+        """Warn of a last row that nothing ends: a file cut within its last cell reads as if whole."""
+        if is_packed(self.path):
+            return  # gzip has a checksum
+        self._raw.seek(-1, os.SEEK_END)
+        if self._raw.read() not in (b"\n", b"\r"):
+            warnings.warn(
+                f"`{self.call}` found no line end after the last row of {self.path.name!r}. A file "
+                "of graphrnn has one, so one that lacks it was cut: take another copy. In any other, see "
+                "that its last row is whole, and end it.",
+                stacklevel=_USER,
+            )
+
+    def chunks(self, doing: str) -> Iterator[tuple[int, Chunk]]:
+        """All rows in chunks, each with the number of rows before it; `doing` is what a bar says."""
+        self._begin()
+        width, start = len(self.header), 0
+        with progress(f"{doing} {self.path.name}", self.size, "B") as bar:
+            while self._text or self._more():
+                chunk = self._plain(width)
+                if chunk is None:
+                    chunk = self._checked(list(self._quoted()), start)
+                if chunk.count:
+                    yield start, chunk
+                start += chunk.count
+                bar.update(self._raw.tell() - bar.n)
+
+    def _more(self) -> bool:
+        self._text = next(self._texts, "")
+        return bool(self._text)
+
+    def _plain(self, width: int) -> Chunk | None:
+        """The rows of a text whose cells are what stands between separators; None where it is another."""
+        separator = self._separator
+        if not is_plain(self._text, separator):
+            return None
+        text = self._text.replace("\r\n", "\n")
+        text = text if text.endswith("\n") else f"{text}\n"
+        shape = shape_of(text, separator, width)
+        if not shape.even:
+            return None
+        if "\0" in text:
+            line = self._lines + text[: text.index("\0")].count("\n") + 1
+            raise ValueError(
+                f"`{self.call}` found a zero byte in line {line} of {self.path.name!r}, which no text has. "
+                "The file is damaged or no UTF-8; take another copy, or save it as CSV in UTF-8."
+            )
+        self._text = ""
+        self._lines += shape.rows
+
+        def columns() -> list[Sequence[str]]:
+            cells = text.replace("\n", separator).split(separator)
+            return [cells[place : shape.rows * width : width] for place in range(width)]
+
+        return Chunk(shape.rows, shape.gaps, columns)
+
+    def _quoted(self) -> Generator[list[str]]:
+        """The rows of a text with quotes that are not empty; the last one may go on in the next text."""
+        buffer = io.StringIO(self._text, newline="")
+        within = False
+
+        def lines() -> Iterator[str]:
+            nonlocal buffer, within
+            while (line := buffer.readline()) or (within and self._more()):
+                if not line:
+                    buffer = io.StringIO(self._text, newline="")
+                    continue
+                within = True
+                yield line
+
+        reader = csv.reader(lines(), delimiter=self._separator, skipinitialspace=True, strict=True)
         try:
-            first = self._text.readline(_LONGEST)
-        except UnicodeDecodeError as error:
-            raise self._not_text() from error
-        except DAMAGED as error:
-            raise self._damaged() from error
-        self._text.seek(0)
-        if separator not in first:
-            return next((other for other in (";", "\t") if other in first), separator)
-        return separator
-
-    def _not_text(self) -> ValueError:
-        return ValueError(
-            f"`{self.call}` cannot read {self.path.name!r}: it is not UTF-8 text. Save it as CSV in UTF-8."
-        )
-
-    def _damaged(self) -> ValueError:
-        return ValueError(
-            f"`{self.call}` cannot unpack {self.path.name!r}: it is truncated, damaged or no file of gzip. "
-            "Take another copy."
-        )
-
-    def _lines(self) -> Iterator[str]:
-        while line := self._text.readline(_LONGEST):
-            if len(line) == _LONGEST:
-                raise ValueError(
-                    f"`{self.call}` found a row of more than {_LONGEST} characters in {self.path.name!r}. "
-                    "That is no "
-                    "table of edges; give another file."
-                )
-            yield line
-
-    def _caught(self) -> Iterator[list[str]]:
-        """The rows that are not empty, and one sentence for what is no table."""
-        try:
-            yield from filter(None, self._rest)
-        except UnicodeDecodeError as error:
-            raise self._not_text() from error
-        except DAMAGED as error:
-            raise self._damaged() from error
+            for row in reader:
+                within = False
+                if row:
+                    yield row
         except csv.Error as error:
             raise ValueError(
-                f"`{self.call}` cannot read line {self._reader.line_num} of {self.path.name!r}: {error}. "
-                "Correct it there."
+                f"`{self.call}` cannot read line {self._lines + reader.line_num} of {self.path.name!r}: "
+                f"{error}. Correct it there."
             ) from error
+        finally:
+            self._lines += reader.line_num
+            self._text = buffer.read()
 
-    def rows(self) -> Iterator[tuple[int, list[list[str]]]]:
-        """Rows in chunks, each with the number of rows before it; all of a chunk have the header's length."""
-        chunk: list[list[str]] = []
-        start = 0
-        with progress(f"reading {self.path.name}", self.size, "B") as bar:
-            for row in self._caught():
-                chunk.append(row)
-                if len(chunk) == _CHUNK:
-                    yield start, self._checked(chunk, start)
-                    start += len(chunk)
-                    chunk = []
-                    bar.update(self._raw.tell() - bar.n)
-            if chunk:
-                yield start, self._checked(chunk, start)
-
-    def _checked(self, chunk: list[list[str]], start: int) -> list[list[str]]:
+    def _checked(self, rows: list[list[str]], start: int) -> Chunk:
         width = len(self.header)
-        if set(map(len, chunk)) != {width}:
-            row = next(i for i, cells in enumerate(chunk) if len(cells) != width)
+        if rows and set(map(len, rows)) != {width}:
+            row = next(i for i, cells in enumerate(rows) if len(cells) != width)
             raise ValueError(
                 f"`{self.call}` needs {width} cells in every row of {self.path.name!r}; row "
                 f"{start + row + 1} has "
-                f"{len(chunk[row])}. The file is truncated or a cell needs quotes."
+                f"{len(rows[row])}. The file is truncated or a cell needs quotes."
             )
-        return chunk
+        return Chunk(len(rows), True, lambda: list(zip(*rows, strict=True)))
 
     def read(
         self, what: str, columns: Mapping[str, int], names: Mapping[str, Codes]
     ) -> tuple[dict[str, NDArray[np.int32]], dict[str, Column]]:
         """The codes of the columns in `names`, and the other columns; `what` is "edge" or "node"."""
         index = {**names, **{name: Codes() for name in columns if name in TEXT_COLUMNS}}
+        numeric = [name for name in columns if name not in index]
+        self.check_packing()
+        for start, chunk in self.chunks("checking"):  # all of the file, before any of it takes memory
+            if numeric or chunk.gaps:
+                self._check(what, columns, names, start, chunk.columns())
+        self._warn_of_a_cut()
         parts: dict[str, list[NDArray[Any]]] = {name: [] for name in columns}
-        for start, chunk in self.rows():
-            cells = list(zip(*chunk, strict=True))
+        for start, chunk in self.chunks("reading"):
+            cells = chunk.columns()
             for name, place in columns.items():
-                texts = cells[place]
-                if name not in index:
-                    part = numbers(
-                        self.call,
-                        what,
-                        f"the column {self.header[place]!r} of {self.path.name!r}",
-                        texts,
-                        start,
-                        leaving_out(name),
-                    )
-                    parts[name].append(part)
-                    continue
-                if name in names and "" in texts:
-                    raise ValueError(
-                        f"`{self.call}` needs a name in every row of the column {self.header[place]!r} of "
-                        f"{self.path.name!r}; {what} {start + texts.index('') + 1} has none. Fill the cell, "
-                        "or take the row out."
-                    )
-                parts[name].append(np.fromiter(map(index[name].__getitem__, texts), np.int32, len(texts)))
+                parts[name].append(
+                    np.fromiter(map(index[name].__getitem__, cells[place]), np.int32, chunk.count)
+                    if name in index
+                    else self._numbers(what, name, place, start, cells)
+                )
         joined = {name: np.concatenate(part or [np.zeros(0, np.int32)]) for name, part in parts.items()}
         edges: dict[str, Column] = {}
         for name, column in joined.items():
             if name in index and name not in names:
                 edges[name] = _words(column, index[name])
             elif name not in names:
-                edges[name] = column.astype(np.float64)
+                edges[name] = column.astype(np.float64, copy=False)
         return {name: joined[name] for name in names}, edges
+
+    def _check(
+        self,
+        what: str,
+        columns: Mapping[str, int],
+        names: Mapping[str, Codes],
+        start: int,
+        cells: list[Sequence[str]],
+    ) -> None:
+        """Refuse a row without a name, and a cell that is no number."""
+        for name, place in columns.items():
+            if name in names and "" in cells[place]:
+                raise ValueError(
+                    f"`{self.call}` needs a name in every row of the column {self.header[place]!r} of "
+                    f"{self.path.name!r}; {what} {start + cells[place].index('') + 1} has none. Fill "
+                    "the cell, or take the row out."
+                )
+            if name not in names and name not in TEXT_COLUMNS:
+                self._numbers(what, name, place, start, cells)
+
+    def _numbers(
+        self, what: str, name: str, place: int, start: int, cells: list[Sequence[str]]
+    ) -> NDArray[np.float64]:
+        column = f"the column {self.header[place]!r} of {self.path.name!r}"
+        return numbers(self.call, what, column, cells[place], start, leaving_out(name))
+
+
+def _separator(path: Path, text: str) -> str:
+    """That of the extension, or for a .csv file, as some countries write it, a semicolon or a tab."""
+    separator = _SEPARATORS.get(ending(path), ",")
+    first = re.match("[^\r\n]*", text)
+    if first is not None and separator not in first[0]:
+        return next((other for other in (";", "\t") if other in first[0]), separator)
+    return separator
 
 
 def _words(codes: NDArray[np.int32], index: Codes) -> Words:

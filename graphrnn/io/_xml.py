@@ -1,44 +1,36 @@
-"""Graphs in XML: safe parsing, text that XML can hold, and columns from what nodes and edges carry."""
+"""Graphs in XML: safe parsing, text that XML can hold, and lines that are written block by block."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-from xml.etree import ElementTree
+from typing import Any, BinaryIO, Protocol
+from xml.parsers import expat
 
-import numpy as np
-
-from graphrnn.connectome import Connectome
-from graphrnn.graph import AreaGraph
-from graphrnn.io._areas import graph_of
-from graphrnn.io._choices import Choices
-from graphrnn.io._listing import is_of_areas, meant
-from graphrnn.io._network import network_of
 from graphrnn.io._progress import progress
-from graphrnn.io._tables import (
-    EDGE_COLUMNS,
-    NODE_COLUMNS,
-    TEXT_COLUMNS,
-    Codes,
-    Column,
-    Tables,
-    Words,
-    chosen_columns,
-    leaving_out,
-    numbers,
-)
+from graphrnn.io._tables import Column, Words
 
-__all__ = ["Elements", "RefusedError", "cells_of", "escaped", "parse", "thing_of"]
+__all__ = [
+    "RefusedError",
+    "cells_of",
+    "check_directed",
+    "escaped",
+    "needed",
+    "parse",
+    "type_of",
+    "write_lines",
+]
 
 _LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 20
 _DEEPEST = 50  # elements within each other; a graph needs eight
+_LINES = 1 << 16  # that are written together
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+_SPECIAL = re.compile('[&<>"\r\n\t]')
 
 
 class RefusedError(Exception):
@@ -53,58 +45,33 @@ class _Handler(Protocol):
     def end(self, tag: str, text: str) -> None: ...
 
 
-class _Target:
-    """Passes elements on, and refuses what can be used to attack a reader."""
-
-    def __init__(self, handler: _Handler) -> None:
-        self._handler = handler
-        self._text: list[str] = []
-        self._depth = 0
-
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise RefusedError(
-                f"its elements nest deeper than {_DEEPEST}. A graph needs eight; take another copy"
-            )
-        self._text.clear()
-        self._handler.start(tag.rpartition("}")[2], attributes)
-
-    def end(self, tag: str) -> None:
-        self._depth -= 1
-        self._handler.end(tag.rpartition("}")[2], "".join(self._text))
-        self._text.clear()
-
-    def data(self, text: str) -> None:
-        self._text.append(text)
-
-    def doctype(self, *_: object) -> None:
-        raise RefusedError("it has a document type, which can fill the memory. Remove the <!DOCTYPE> line")
-
-    def close(self) -> None:
-        pass
-
-
 def parse(call: str, path: Path, handler: _Handler) -> None:
-    """Send the elements of a file through a handler."""
-    parser = ElementTree.XMLParser(target=_Target(handler))
+    """Send the elements of a file through a handler, once the whole file is known to be XML."""
     try:
         _check_end(call, path)
-        with open(path, "rb") as file, progress(f"reading {path.name}", path.stat().st_size, "B") as bar:
-            while block := file.read(_BLOCK):
-                parser.feed(block)
-                bar.update(len(block))
-        parser.close()
+        with open(path, "rb") as file:
+            if path.stat().st_size >= _LARGE:
+                _check_form(file)
+                file.seek(0)
+            with progress(f"reading {path.name}", path.stat().st_size, "B") as bar:
+                _feed(_parser(handler), file, bar.update)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except RefusedError as error:
         raise ValueError(f"`{call}` cannot read this file: {error}.") from error
-    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last for unknown encodings
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the last for unknown encodings
         if str(error).startswith(f"`{call}"):
             raise
         raise ValueError(
             f"`{call}` cannot read this file as XML: {error}. It is truncated or damaged; take another copy."
         ) from error
+
+
+def _feed(parser: Any, file: BinaryIO, update: Callable[[int], object]) -> None:
+    while block := file.read(_BLOCK):
+        parser.Parse(block, False)
+        update(len(block))
+    parser.Parse(b"", True)
 
 
 def _check_end(call: str, path: Path) -> None:
@@ -122,6 +89,71 @@ def _check_end(call: str, path: Path) -> None:
         )
 
 
+def _check_form(file: BinaryIO) -> None:
+    """Refuse what is no XML, several times sooner than its elements are looked at.
+
+    The parser remembers every element that is open, so this ends where many are: the reading knows how deep.
+    """
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    opened = 0
+    while block := file.read(_BLOCK):
+        opened += block.count(b"<") - 2 * block.count(b"</") - block.count(b"/>")
+        if opened > 1000:
+            return
+        parser.Parse(block, False)
+    parser.Parse(b"", True)
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise RefusedError("it has a document type, which can fill the memory. Remove the <!DOCTYPE> line")
+
+
+def _parser(handler: _Handler) -> Any:
+    """A parser that passes elements on, and refuses what can be used to attack a reader."""
+    depth = 0
+    texts: list[str] = []
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise RefusedError(
+                f"its elements nest deeper than {_DEEPEST}. A graph needs eight; take another copy"
+            )
+        texts.clear()
+        handler.start(tag.rpartition(":")[2] if ":" in tag else tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        handler.end(tag.rpartition(":")[2] if ":" in tag else tag, "".join(texts))
+        texts.clear()
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = texts.append
+    return parser
+
+
+def needed(tag: str, attributes: Mapping[str, str], name: str) -> str:
+    """An attribute that an element cannot do without."""
+    if name not in attributes:
+        raise RefusedError(f"a {tag} has no {name}. Correct it there")
+    return attributes[name]
+
+
+def check_directed(directed: bool) -> None:
+    """Refuse edges that run both ways."""
+    if not directed:
+        raise RefusedError(
+            "its edges have no direction. Make two of each, as networkx does with graph.to_directed(), and "
+            "save it anew"
+        )
+
+
 def escaped(call: str, text: str) -> str:
     """Text as it stands in an attribute or an element."""
     if (found := _FORBIDDEN.search(text)) is not None:
@@ -131,9 +163,6 @@ def escaped(call: str, text: str) -> str:
             ".npz or .parquet file."
         )
     return "".join(_MARKS.get(letter, letter) for letter in text) if _SPECIAL.search(text) else text
-
-
-_SPECIAL = re.compile('[&<>"\r\n\t]')
 
 
 def cells_of(call: str, column: Column) -> Iterator[str | None]:
@@ -146,85 +175,15 @@ def cells_of(call: str, column: Column) -> Iterator[str | None]:
     return (str(number) for number in column.tolist())
 
 
-@dataclass
-class Elements:
-    """The nodes and edges of a file, with what each carries: attribute → (rows, texts)."""
-
-    ids: list[str] = field(default_factory=list)
-    nodes: dict[str, tuple[list[int], list[str]]] = field(default_factory=dict)
-    sources: list[str] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
-    edges: dict[str, tuple[list[int], list[str]]] = field(default_factory=dict)
-    defaults: dict[tuple[str, str], str] = field(default_factory=dict)
-    about: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, what: str, name: str, text: str) -> None:
-        """An attribute of the last node or edge."""
-        rows, texts = (self.nodes if what == "node" else self.edges).setdefault(name, ([], []))
-        rows.append(len(self.ids if what == "node" else self.sources) - 1)
-        texts.append(text)
+def type_of(column: Column) -> str:
+    """What GraphML and GEXF call the values of a column."""
+    if isinstance(column, Words):
+        return "string"
+    return "double" if column.dtype.kind == "f" else "long"
 
 
-def thing_of(call: str, found: Elements, choices: Choices) -> Connectome | AreaGraph:
-    """The network or area graph that nodes and edges make."""
-    of_areas = is_of_areas(found.edges, found.about)
-    place = Codes()
-    for name in found.ids:
-        place[name]
-    if len(place) < len(found.ids):
-        repeated = next(name for i, name in enumerate(found.ids) if place[name] != i)
-        raise ValueError(f"`{call}` needs each node once; the id {repeated!r} is listed more often.")
-    ends = {}
-    for end, texts in (("source", found.sources), ("target", found.targets)):
-        ends[end] = np.fromiter(map(place.__getitem__, texts), np.int32, len(texts))
-    nodes = _columns(call, "node", found, found.nodes, meant(NODE_COLUMNS, choices, of_areas))
-    edges = _columns(call, "edge", found, found.edges, meant(EDGE_COLUMNS, choices, of_areas))
-    own = nodes.pop("neuron", None)
-    names = list(place)
-    if isinstance(own, Words) and not found.about:
-        texts = own.texts()
-        if all(texts) and len(set(texts)) == len(texts) and not set(texts) & set(names[len(texts) :]):
-            names = [*texts, *names[len(texts) :]]
-    tables = Tables(names, nodes, ends["source"], ends["target"], edges, len(found.ids), found.about)
-    if of_areas:
-        return graph_of(call, tables)
-    return network_of(call, tables, duplicates=choices.duplicates, unknown=choices.unknown)
-
-
-def _columns(
-    call: str,
-    what: str,
-    found: Elements,
-    given: Mapping[str, tuple[list[int], list[str]]],
-    known: tuple[dict[str, tuple[str, ...]], dict[str, str | None]],
-) -> dict[str, Column]:
-    count = len(found.ids if what == "node" else found.sources)
-    header = list(given)
-    chosen = chosen_columns(call, header, *known)
-    return {
-        name: _column(call, what, (name, header[at]), count, given[header[at]], found.defaults)
-        for name, at in chosen.items()
-        if name not in ("pre", "post")
-    }
-
-
-def _column(
-    call: str,
-    what: str,
-    names: tuple[str, str],
-    count: int,
-    cells: tuple[list[int], list[str]],
-    defaults: Mapping[tuple[str, str], str],
-) -> Column:
-    name, title = names
-    rows = np.array(cells[0], np.int64)
-    default = defaults.get((what, title))
-    if name in TEXT_COLUMNS or name == "neuron":
-        index = Codes()
-        codes = np.full(count, -1 if default is None else index[default], np.int32)
-        codes[rows] = np.fromiter(map(index.__getitem__, cells[1]), np.int32, len(cells[1]))
-        return Words(codes, list(index))
-    place = f"the column {title!r}"
-    values = np.full(count, np.nan if default is None else numbers(call, what, place, [default])[0])
-    values[rows] = numbers(call, what, place, cells[1], way_out=leaving_out(name))
-    return values
+def write_lines(file: BinaryIO, lines: Iterator[str], update: Callable[[int], object]) -> None:
+    """Write many lines, block by block."""
+    while block := list(itertools.islice(lines, _LINES)):
+        file.write("".join(block).encode())
+        update(len(block))

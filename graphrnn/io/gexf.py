@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from graphrnn._files import replacing
 from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
 from graphrnn.io._about import parsed
 from graphrnn.io._choices import Choices
+from graphrnn.io._elements import Elements, thing_of
 from graphrnn.io._listing import tables_of
 from graphrnn.io._progress import progress
-from graphrnn.io._tables import Column, Words
-from graphrnn.io._xml import Elements, RefusedError, cells_of, escaped, parse, thing_of
+from graphrnn.io._tables import Column, Tables
+from graphrnn.io._xml import (
+    RefusedError,
+    cells_of,
+    check_directed,
+    escaped,
+    needed,
+    parse,
+    type_of,
+    write_lines,
+)
 
 __all__ = ["read", "write"]
 
-_CHUNK = 1 << 16  # lines that are written together
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2">\n'
     "<meta><creator>graphrnn</creator><description>{}</description></meta>\n"
@@ -46,29 +54,21 @@ def write(call: str, thing: Connectome | AreaGraph, path: Path) -> None:
         for what, columns in (("node", tables.nodes), ("edge", edges)):
             file.write(f'<attributes class="{what}">\n'.encode())
             for name, column in columns.items():
-                file.write(f'<attribute id="{name}" title="{name}" type="{_type(column)}"/>\n'.encode())
+                file.write(f'<attribute id="{name}" title="{name}" type="{type_of(column)}"/>\n'.encode())
             file.write(b"</attributes>\n")
         for what, columns in (("node", tables.nodes), ("edge", edges)):
             file.write(f"<{what}s>\n".encode())
             lines = _elements(call, what, opened[what], columns)
-            while block := [line for line, _ in zip(lines, range(_CHUNK), strict=False)]:
-                file.write("".join(block).encode())
-                bar.update(len(block) if what == "edge" else 0)
+            write_lines(file, lines, bar.update if what == "edge" else bool)
             file.write(f"</{what}s>\n".encode())
         file.write(b"</graph>\n</gexf>\n")
 
 
-def _edges(tables: Any, names: list[str], weights: Iterator[str | None]) -> Iterator[str]:
+def _edges(tables: Tables, names: list[str], weights: Iterator[str | None]) -> Iterator[str]:
     ends = zip(tables.pre.tolist(), tables.post.tolist(), weights, strict=True)
     for number, (pre, post, weight) in enumerate(ends):
         own = "" if weight is None else f' weight="{weight}"'
         yield f'<edge id="{number}" source="{names[pre]}" target="{names[post]}"{own}>'
-
-
-def _type(column: Column) -> str:
-    if isinstance(column, Words):
-        return "string"
-    return "double" if column.dtype.kind == "f" else "long"
 
 
 def _elements(call: str, what: str, opened: Iterator[str], columns: Mapping[str, Column]) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _elements(call: str, what: str, opened: Iterator[str], columns: Mapping[str,
 
 def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
     """Read a directed graph; names are the labels where they are all there and differ, or else the ids."""
-    reader = _Reader(call)
+    reader = _Reader(call, choices)
     parse(call, path, reader)
     if not reader.seen:
         raise ValueError(f"`{call}` found no graph in this file. Take another copy.")
@@ -93,9 +93,9 @@ def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
 class _Reader:
     """Collects nodes and edges as they come."""
 
-    def __init__(self, call: str) -> None:
+    def __init__(self, call: str, choices: Choices) -> None:
         self.call = call
-        self.found = Elements()
+        self.found = Elements(choices)
         self.seen = False
         self._titles: dict[tuple[str, str], str] = {}  # class, id → title
         self._class = "node"
@@ -104,7 +104,21 @@ class _Reader:
         self._open: list[str] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if tag == "graph":
+        if tag == "attvalue":
+            key = attributes.get("for", attributes.get("id", ""))
+            if self._open and "value" in attributes:
+                what = self._open[-1]
+                if title := self._titles.get((what, key), key):
+                    self.found.add(what, title, attributes["value"])
+        elif tag == "edge":
+            self._open.append(tag)
+            self._edge(attributes)
+        elif tag == "node":
+            self._open.append(tag)
+            self.found.node(needed(tag, attributes, "id"))
+            if "label" in attributes:
+                self.found.add(tag, "label", attributes["label"])
+        elif tag == "graph":
             if self.seen:
                 raise RefusedError("it has several graphs. Save one graph per file")
             self.seen = True
@@ -114,46 +128,20 @@ class _Reader:
         elif tag == "attribute":
             self._title = attributes.get("title", attributes.get("id", ""))
             self._titles[self._class, attributes.get("id", "")] = self._title
-        elif tag in ("node", "edge"):
-            self._open.append(tag)
-            if tag == "node":
-                self._node(attributes)
-            else:
-                self._edge(attributes)
-        elif tag == "attvalue" and self._open:
-            key = attributes.get("for", attributes.get("id", ""))
-            what = self._open[-1]
-            if (title := self._titles.get((what, key), key)) and "value" in attributes:
-                self.found.add(what, title, attributes["value"])
-
-    def _node(self, attributes: Mapping[str, str]) -> None:
-        self.found.ids.append(_needed("node", attributes, "id"))
-        if "label" in attributes:
-            self.found.add("node", "label", attributes["label"])
 
     def _edge(self, attributes: Mapping[str, str]) -> None:
         kind = attributes.get("type", "directed" if self._directed else "undirected")
-        if kind in _MUTUAL:
-            raise RefusedError(
-                "its edges have no direction. Make two of each, as networkx does with graph.to_directed(), "
-                "and save "
-                "it anew"
-            )
-        self.found.sources.append(_needed("edge", attributes, "source"))
-        self.found.targets.append(_needed("edge", attributes, "target"))
+        check_directed(kind not in _MUTUAL)
+        self.found.edge(needed("edge", attributes, "source"), needed("edge", attributes, "target"))
+        if kind != "directed":  # networkx puts an attribute named `type` there
+            self.found.add("edge", "type", kind)
         if "weight" in attributes:
             self.found.add("edge", "weight", attributes["weight"])
 
     def end(self, tag: str, text: str) -> None:
-        if tag == "default":
-            self.found.defaults[self._class, self._title] = text
-        elif tag in ("node", "edge"):
+        if tag in ("node", "edge"):
             self._open.pop()
+        elif tag == "default":
+            self.found.defaults[self._class, self._title] = text
         elif tag == "description":
             self.found.about = parsed(self.call, text)
-
-
-def _needed(tag: str, attributes: Mapping[str, str], name: str) -> str:
-    if name not in attributes:
-        raise RefusedError(f"a {tag} has no {name}. Correct it there")
-    return attributes[name]

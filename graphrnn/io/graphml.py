@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from graphrnn._files import replacing
 from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
 from graphrnn.io._about import parsed
 from graphrnn.io._choices import Choices
+from graphrnn.io._elements import Elements, thing_of
 from graphrnn.io._listing import tables_of
 from graphrnn.io._progress import progress
-from graphrnn.io._tables import Column, Words
-from graphrnn.io._xml import Elements, RefusedError, cells_of, escaped, parse, thing_of
+from graphrnn.io._tables import Column
+from graphrnn.io._xml import (
+    RefusedError,
+    cells_of,
+    check_directed,
+    escaped,
+    needed,
+    parse,
+    type_of,
+    write_lines,
+)
 
 __all__ = ["read", "write"]
 
-_CHUNK = 1 << 16  # lines that are written together
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
 _ABOUT = "graphrnn"  # the attribute of the graph that holds what neither nodes nor edges can
 
@@ -38,22 +46,14 @@ def write(call: str, thing: Connectome | AreaGraph, path: Path) -> None:
         file.write(f'<key id="{_ABOUT}" for="graph" attr.name="{_ABOUT}" attr.type="string"/>\n'.encode())
         for what, columns in (("node", tables.nodes), ("edge", tables.edges)):
             for number, (name, column) in enumerate(columns.items()):
-                key = f'id="{what[0]}{number}" for="{what}" attr.name="{name}" attr.type="{_type(column)}"'
+                key = f'id="{what[0]}{number}" for="{what}" attr.name="{name}" attr.type="{type_of(column)}"'
                 file.write(f"<key {key}/>\n".encode())
         file.write(b'<graph edgedefault="directed">\n')
         file.write(f'<data key="{_ABOUT}">{escaped(call, json.dumps(tables.about))}</data>\n'.encode())
         for what, columns in (("node", tables.nodes), ("edge", tables.edges)):
             lines = _elements(call, what, opened[what], columns)
-            while block := [line for line, _ in zip(lines, range(_CHUNK), strict=False)]:
-                file.write("".join(block).encode())
-                bar.update(len(block) if what == "edge" else 0)
+            write_lines(file, lines, bar.update if what == "edge" else bool)
         file.write(b"</graph>\n</graphml>\n")
-
-
-def _type(column: Column) -> str:
-    if isinstance(column, Words):
-        return "string"
-    return "double" if column.dtype.kind == "f" else "long"
 
 
 def _elements(call: str, what: str, opened: Iterator[str], columns: Mapping[str, Column]) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _elements(call: str, what: str, opened: Iterator[str], columns: Mapping[str,
 
 def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
     """Read a directed graph; names are those of the attribute `name` or `label`, or else the ids."""
-    reader = _Reader(call)
+    reader = _Reader(call, choices)
     parse(call, path, reader)
     if not reader.seen:
         raise ValueError(f"`{call}` found no graph in this file. Take another copy.")
@@ -77,16 +77,25 @@ def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
 class _Reader:
     """Collects nodes and edges as they come."""
 
-    def __init__(self, call: str) -> None:
+    def __init__(self, call: str, choices: Choices) -> None:
         self.call = call
-        self.found = Elements()
+        self.found = Elements(choices)
         self.seen = False
         self._keys: dict[str, tuple[str, str]] = {}  # id → for, name
         self._key = ""
         self._place = "graph"
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if tag == "key":
+        if tag == "data":
+            self._key = attributes.get("key", "")
+        elif tag == "edge":
+            check_directed(attributes.get("directed", "true") == "true")
+            self.found.edge(needed(tag, attributes, "source"), needed(tag, attributes, "target"))
+            self._place = "edge"
+        elif tag == "node":
+            self.found.node(needed(tag, attributes, "id"))
+            self._place = "node"
+        elif tag == "key":
             self._key = attributes.get("id", "")
             name = attributes.get("attr.name", self._key)
             self._keys[self._key] = (attributes.get("for", "all"), name)
@@ -94,42 +103,19 @@ class _Reader:
             if self.seen:
                 raise RefusedError("it has several graphs, or a graph within a node. Save one graph per file")
             self.seen = True
-            _check_directed(attributes.get("edgedefault") == "directed")
-        elif tag == "node":
-            self.found.ids.append(_needed(tag, attributes, "id"))
-            self._place = "node"
-        elif tag == "edge":
-            _check_directed(attributes.get("directed", "true") == "true")
-            self.found.sources.append(_needed(tag, attributes, "source"))
-            self.found.targets.append(_needed(tag, attributes, "target"))
-            self._place = "edge"
+            check_directed(attributes.get("edgedefault") == "directed")
         elif tag == "hyperedge":
             raise RefusedError("it has a hyperedge, which joins more than two nodes. Replace it by edges")
-        elif tag == "data":
-            self._key = attributes.get("key", "")
 
     def end(self, tag: str, text: str) -> None:
-        owner, name = self._keys.get(self._key, ("all", self._key))
-        if tag == "default":
-            for what in ("node", "edge") if owner == "all" else (owner,):
-                self.found.defaults[what, name] = text
-        elif tag == "data" and self._place != "graph":
-            self.found.add(self._place, name, text)
-        elif tag == "data" and name == _ABOUT:
-            self.found.about = parsed(self.call, text)
-        elif tag in ("node", "edge"):
+        if tag in ("node", "edge"):
             self._place = "graph"
-
-
-def _needed(tag: str, attributes: Mapping[str, Any], name: str) -> str:
-    if name not in attributes:
-        raise RefusedError(f"a {tag} has no {name}. Correct it there")
-    return str(attributes[name])
-
-
-def _check_directed(directed: bool) -> None:
-    if not directed:
-        raise RefusedError(
-            "its edges have no direction. Make two of each, as networkx does with graph.to_directed(), and "
-            "save it anew"
-        )
+        elif tag in ("data", "default"):
+            owner, name = self._keys.get(self._key, ("all", self._key))
+            if tag == "default":
+                for what in ("node", "edge") if owner == "all" else (owner,):
+                    self.found.defaults[what, name] = text
+            elif self._place != "graph":
+                self.found.add(self._place, name, text)
+            elif name == _ABOUT:
+                self.found.about = parsed(self.call, text)

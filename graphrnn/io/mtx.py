@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from graphrnn.io._matrix import network_of_matrix, only_network, sparse_matrix
 __all__ = ["read", "write"]
 
 _LONGEST = 1 << 16  # characters of a line of the header
-_PIECE = 1 << 20  # bytes
+_LARGE = 1 << 23  # bytes; a smaller file takes little memory whatever is in it
+_PIECE = 1 << 22  # bytes
 
 
 def write(call: str, net: Any, path: Path) -> None:
@@ -39,7 +41,9 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
     from scipy.io import mmread
 
     try:
-        pattern = _check_header(call, path)
+        words, sizes, start = _header(path)
+        pattern = words[3] == "pattern"
+        _check_entries(path, words, sizes, start)
         matrix = mmread(_with_last_line_ended(path), spmatrix=False)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
@@ -56,8 +60,8 @@ class _DamagedError(Exception):
     """The header promises what the file cannot hold."""
 
 
-def _check_header(call: str, path: Path) -> bool:
-    """Whether the file holds only a pattern; its numbers must have room in it."""
+def _header(path: Path) -> tuple[list[str], list[int], int]:
+    """The words and sizes of the header, and where it ends; its numbers must have room in the file."""
     with open(path, "rb") as file:
         words = file.readline(_LONGEST).decode("latin-1").lower().split()
         if len(words) < 4 or words[0] != "%%matrixmarket" or words[1] != "matrix":
@@ -69,16 +73,16 @@ def _check_header(call: str, path: Path) -> bool:
             sizes = [int(word) for word in line.split()]
         except ValueError as error:
             raise _DamagedError("its line of sizes holds more than whole numbers") from error
-        left = path.stat().st_size - file.tell()
+        start = file.tell()
     sparse = words[2] == "coordinate"
     if len(sizes) != (3 if sparse else 2) or min(sizes) < 0 or max(sizes) > 2**31 - 1:
         raise _DamagedError("its line of sizes is none")
     symmetric = len(words) > 4 and words[4] != "general"
     entries = sizes[2] if sparse else sizes[0] * sizes[1] // (2 if symmetric else 1)
+    left = path.stat().st_size - start
     if entries * (4 if sparse else 2) > left + 4:  # "1 1\n" is the shortest entry
         raise _DamagedError(f"its header promises {entries} entries, and {left} bytes follow")
-    _check_text(path)
-    return words[3] == "pattern"
+    return words, sizes, start
 
 
 def _with_last_line_ended(path: Path) -> Path | io.BytesIO:
@@ -91,9 +95,39 @@ def _with_last_line_ended(path: Path) -> Path | io.BytesIO:
         return io.BytesIO(file.read() + b"\n")
 
 
-def _check_text(path: Path) -> None:
-    """No zero byte, at which scipy's reader runs out of the file and ends the process."""
+def _check_entries(path: Path, words: list[str], sizes: list[int], start: int) -> None:
+    """Let the reader look at a file piece by piece, so that a damaged one is found before it takes memory."""
+    sparse, size = words[2] == "coordinate", path.stat().st_size
+    line, found, rest = 1, 0, b""
     with open(path, "rb") as file:
+        line += file.read(start).count(b"\n")
         while piece := file.read(_PIECE):
-            if b"\0" in piece:
+            if b"\0" in piece:  # at which scipy's reader runs out of the file and ends the process
                 raise _DamagedError("it holds a zero byte, so it is no text")
+            if not sparse or size < _LARGE:
+                continue
+            piece = rest + piece
+            end = piece.rfind(b"\n") + 1
+            piece, rest = piece[:end], piece[end:]
+            found += _check_piece(piece, words, sizes, line)
+            line += piece.count(b"\n")
+    if sparse and size >= _LARGE:
+        found += _check_piece(rest + b"\n", words, sizes, line)
+        if found != sizes[2]:
+            raise _DamagedError(f"its header promises {sizes[2]} entries, and {found} lines follow")
+
+
+def _check_piece(piece: bytes, words: list[str], sizes: list[int], line: int) -> int:
+    """The number of entries that begin at a line of the file, or what the reader says about them."""
+    from scipy.io import mmread
+
+    count = sum(1 for entry in piece.split(b"\n") if entry.strip())
+    header = f"%%MatrixMarket matrix coordinate {words[3]} general\n{sizes[0]} {sizes[1]} {count}\n"
+    try:
+        mmread(io.BytesIO(header.encode() + piece), spmatrix=False)
+    except Exception as error:  # whatever broken bytes make the reader raise
+        place = re.match(r"Line (\d+): (.*)", str(error))
+        if place is None:
+            raise
+        raise ValueError(f"Line {int(place[1]) - 3 + line}: {place[2]}") from error
+    return count

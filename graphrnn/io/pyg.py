@@ -14,7 +14,8 @@ from graphrnn._optional import optional
 from graphrnn.connectome import KINDS, Connectome
 from graphrnn.io._about import parsed
 from graphrnn.io._matrix import only_network
-from graphrnn.io._network import network_of, network_tables
+from graphrnn.io._network import network_of
+from graphrnn.io._network_tables import network_tables
 from graphrnn.io._tables import Column, Tables, Words
 
 __all__ = ["from_pyg", "to_pyg"]

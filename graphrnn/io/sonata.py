@@ -19,10 +19,11 @@ from graphrnn._optional import optional
 from graphrnn.connectome import Connectome, Synapses
 from graphrnn.io._about import parsed
 from graphrnn.io._choices import Choices
-from graphrnn.io._hdf5 import Group, check_heaps
+from graphrnn.io._hdf5 import DIGEST, Group, check_heaps, digest_of
 from graphrnn.io._listing import meant
 from graphrnn.io._matrix import only_network
-from graphrnn.io._network import network_of, network_tables
+from graphrnn.io._network import network_of
+from graphrnn.io._network_tables import network_tables
 from graphrnn.io._tables import (
     EDGE_COLUMNS,
     NODE_COLUMNS,
@@ -48,6 +49,7 @@ _MATRICES = {
 _THEIRS = {"weight": "syn_weight"}  # what SONATA calls our columns, where it has a word of its own
 _MOST = 2**31 - 1
 _CHUNK = 1 << 16
+_VERSIONS = ("v110", "v110")  # of HDF5 that can read the file, the first with checksums in all its structures
 
 
 def write(call: str, net: Any, path: Path) -> None:
@@ -56,11 +58,11 @@ def write(call: str, net: Any, path: Path) -> None:
     net = only_network(call, net)
     tables = network_tables(call, net)
     sizes = {"inputs": net.n_inputs, "neurons": net.n_neurons, "readouts": net.n_readouts}
-    with replacing(call, path) as raw, h5py.File(raw, "w") as file:
+    with replacing(call, path) as raw, h5py.File(raw, "w", libver=_VERSIONS) as file:
         file.attrs["magic"] = np.uint32(_MAGIC)
         file.attrs["version"] = np.array([0, 1], np.uint32)
         about = np.frombuffer(json.dumps(tables.about).encode(), np.uint8)
-        file.create_dataset(_ABOUT, data=about)
+        _write_numbers(file, _ABOUT, about)
         start = 0
         for population, size in sizes.items():
             rows = slice(start, start + size)
@@ -92,7 +94,7 @@ def _population(call: str, file: Any, name: str, what: str, size: int, columns: 
     chunks = (min(size, _CHUNK),)
     h5.create_dataset(f"{what}_type_id", (size,), np.int64, chunks=chunks, fillvalue=-1)
     h5.create_dataset(f"{what}_group_id", (size,), np.uint32, chunks=chunks, fillvalue=0)
-    h5.create_dataset(f"{what}_group_index", data=np.arange(size, dtype=np.uint32))
+    _write_numbers(h5, f"{what}_group_index", np.arange(size, dtype=np.uint32))
     group = h5.create_group("0")
     for title, column in columns.items():
         _write_column(call, group, _THEIRS.get(title, title), column)
@@ -102,10 +104,18 @@ def _population(call: str, file: Any, name: str, what: str, size: int, columns: 
 def _write_column(call: str, group: Any, title: str, column: Column) -> None:
     if not isinstance(column, Words):
         if column.dtype.kind != "f" or not np.isnan(column).all():
-            group.create_dataset(title, data=column)
+            _write_numbers(group, title, column)
     elif (column.codes >= 0).all():
-        group.create_dataset(title, data=column.codes.astype(np.uint32))
+        _write_numbers(group, title, column.codes.astype(np.uint32))
         _write_texts(call, group, f"{_LIBRARY}/{title}", column.words)
+
+
+def _write_numbers(group: Any, title: str, numbers: NDArray[Any]) -> Any:
+    """A dataset with a checksum in each chunk, so that no reader takes damaged numbers for whole ones."""
+    chunks = (min(len(numbers), _CHUNK), *numbers.shape[1:])
+    if not numbers.size:
+        return group.create_dataset(title, data=numbers)
+    return group.create_dataset(title, data=numbers, chunks=chunks, fletcher32=True)
 
 
 def _write_texts(call: str, group: Any, title: str, texts: Sequence[str]) -> None:
@@ -113,7 +123,8 @@ def _write_texts(call: str, group: Any, title: str, texts: Sequence[str]) -> Non
     for text in texts:
         if "\0" in text or (not text.isprintable() and _is_invalid(text)):
             raise ValueError(f"`{call}` cannot write the name {text[:40]!r} into HDF5. Rename it.")
-    group.create_dataset(title, data=list(texts), dtype=h5py.string_dtype())
+    dataset = group.create_dataset(title, data=list(texts), dtype=h5py.string_dtype())
+    dataset.attrs[DIGEST] = digest_of(texts)
 
 
 def _is_invalid(text: str) -> bool:
@@ -126,7 +137,7 @@ def _write_edges(
 ) -> None:
     _population(call, file, name, "edge", part.size, columns)
     for end, population, index in (("source", ends[0], part.pre), ("target", ends[1], part.post)):
-        dataset = file[name].create_dataset(f"{end}_node_id", data=index.astype(np.uint32))
+        dataset = _write_numbers(file[name], f"{end}_node_id", index.astype(np.uint32))
         dataset.attrs["node_population"] = population
     order = np.argsort(part.pre, kind="stable")
     counts = np.bincount(part.pre, minlength=part.shape[1])
@@ -139,8 +150,8 @@ def _write_edges(
 
 def _write_index(indices: Any, name: str, first: NDArray[np.int64], ranges: NDArray[np.int64]) -> None:
     group = indices.create_group(name)
-    group.create_dataset("node_id_to_ranges", data=np.stack([first[:-1], first[1:]], 1).astype(np.uint64))
-    group.create_dataset("range_to_edge_id", data=ranges.astype(np.uint64))
+    _write_numbers(group, "node_id_to_ranges", np.stack([first[:-1], first[1:]], 1).astype(np.uint64))
+    _write_numbers(group, "range_to_edge_id", ranges.astype(np.uint64))
 
 
 def read(call: str, path: Path, choices: Choices) -> Connectome:
@@ -174,6 +185,10 @@ def _network(call: str, file: Group, nodes_file: Group | None, choices: Choices)
         )
     names, nodes, place = _nodes(call, own, choices, bool(about))
     parts = list((edges.groups() if edges is not None else {}).values())
+    for part in parts:
+        for group in (part, _only_group(call, part)):
+            if group is not None:
+                group.check()
     ends = [_ends(call, part, place, names, own is None) for part in parts]
     columns = _edge_columns(call, parts, [len(pre) for pre, _ in ends], choices)
     pre, post = (np.concatenate([np.zeros(0, np.int64), *(end[i] for end in ends)]) for i in (0, 1))
@@ -292,10 +307,12 @@ def _ends(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The two ends of the edges of a population; without nodes their names grow."""
     ends = []
-    for end in ("source", "target"):
-        population = part.attribute("node_population", f"{end}_node_id") or "neurons"
+    limits = {end: _limits(call, part, f"{end}_node_id", place, grow) for end in ("source", "target")}
+    for end, (_, size, what) in limits.items():
+        part.check_indices(f"{end}_node_id", size, what)  # both, before either takes memory
+    for end, (population, size, what) in limits.items():
+        ids = part.indices(f"{end}_node_id", size, what)
         if grow:
-            ids = part.indices(f"{end}_node_id", _MOST, "node ids")
             own, inverse = np.unique(ids, return_inverse=True)
             known = {name: i for i, name in enumerate(names)}
             table = []
@@ -307,18 +324,27 @@ def _ends(
                 table.append(known[name])
             ends.append(np.array(table, np.int64)[inverse])
             continue
-        if population not in place:
-            raise ValueError(
-                f"`{call}` found no nodes of the population {population!r}, where edges end. Give their "
-                "file as `nodes`."
-            )
-        start, size = place[population]
-        ends.append(part.indices(f"{end}_node_id", size, f"ids of {population!r}") + start)
+        ends.append(ids + place[population][0])
     if len(ends[0]) != len(ends[1]):
         raise ValueError(
             f"`{call}` needs as many source as target ids; there are {len(ends[0])} and {len(ends[1])}."
         )
     return ends[0], ends[1]
+
+
+def _limits(
+    call: str, part: Group, name: str, place: dict[str, tuple[int, int]], grow: bool
+) -> tuple[str, int, str]:
+    """The population in which edges end, how many ids it has, and what to call them."""
+    population = part.attribute("node_population", name) or "neurons"
+    if grow:
+        return population, _MOST, "node ids"
+    if population not in place:
+        raise ValueError(
+            f"`{call}` found no nodes of the population {population!r}, where edges end. Give their "
+            "file as `nodes`."
+        )
+    return population, place[population][1], f"ids of {population!r}"
 
 
 def _edge_columns(call: str, parts: list[Group], sizes: list[int], choices: Choices) -> dict[str, Column]:

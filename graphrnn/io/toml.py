@@ -26,7 +26,7 @@ _OF_EDGE = ("rule", "kind", "delay", "self_connections")
 Table = dict[str, Any]
 
 
-_LONGEST = 1 << 24  # bytes; a text of as many takes seconds to parse
+_LONGEST = 1 << 22  # bytes; a text of four times as many takes seconds to parse
 
 
 def read(call: str, path: Path, choices: Choices) -> AreaGraph:

@@ -1,0 +1,166 @@
+"""Damage is found: a file of graphrnn whose bytes have changed is refused, or the change means nothing."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
+from cases import NETWORKS
+from test_formats_hostile import limited, npy
+from test_io import error_of
+
+import graphrnn as gr
+from graphrnn.connectome.edges import neuron_names
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def content_of(net):
+    parts = [net.synapses(which) for which in ("input", "hidden", "readout")]
+    columns = [[part.post, part.pre, part.weight, part.delay] for part in parts]
+    arrays = [*itertools.chain(*columns), neuron_names(net), net.sign, net.tau, net.positions]
+    return [None if array is None else array.tobytes() for array in arrays]
+
+
+def outcomes(path, net, contents):
+    """How many contents are refused; all others give the network back."""
+    refused = 0
+    for content in contents:
+        Path(path).write_bytes(content)
+        try:
+            back = gr.io.read(path)
+            # Parquet has no checksum of its metadata: the record may be gone, never what the columns hold
+            assert content_of(back) == content_of(net) if path.endswith(".parquet") else back == net
+        except ValueError as error:
+            assert str(error).startswith(f"`io.read({path!r})`")  # noqa: PT017
+            refused += 1
+    return refused
+
+
+@pytest.mark.parametrize("ending", [".npz", ".h5", ".parquet"])
+@pytest.mark.parametrize("name", ["one_area", "measured_without_levels"])
+def test_changed_bytes_are_found_or_mean_nothing(ending, name):
+    if ending != ".npz":
+        pytest.importorskip({".h5": "h5py", ".parquet": "pyarrow"}[ending], reason="an extra")
+    net, path = NETWORKS[name], f"net{ending}"
+    gr.io.write(net, path)
+    whole = Path(path).read_bytes()
+    places = range(0, len(whole) - 3, max(1, len(whole) // 120))
+    changed = [whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :] for at in places]
+    erased = [whole[:at] + b"\xff" * 3 + whole[at + 3 :] for at in places]
+    assert outcomes(path, net, changed + erased) > len(places) // 4
+
+
+def test_texts_in_hdf5_have_a_digest():
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    gr.io.write(NETWORKS["measured"], "net.h5")
+    whole = Path("net.h5").read_bytes()
+    name = str(NETWORKS["measured"].names[0]).encode()
+    assert name in whole
+    Path("net.h5").write_bytes(whole.replace(name, b"?" * len(name)))
+    assert error_of(gr.io.read, "net.h5") == (
+        "`io.read('net.h5')` found texts at '/nodes/neurons/0/name' of 'net.h5' that are not those that "
+        "graphrnn wrote. Take another copy, or if you changed them, delete the attribute 'blake2b'."
+    )
+    with h5py.File("net.h5", "r+") as file:
+        del file["nodes/neurons/0/name"].attrs["blake2b"]
+    assert gr.io.read("net.h5").names[0] == "?" * len(name)
+
+
+def test_texts_in_hdf5_that_lie_nowhere():
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    gr.io.write(NETWORKS["measured"], "net.h5")
+    with h5py.File("net.h5") as file:
+        place = file["nodes/neurons/0/name"].id.get_offset()
+    content = bytearray(Path("net.h5").read_bytes())
+    content[place + 8 : place + 11] = b"\xff" * 3
+    Path("net.h5").write_bytes(content)
+    assert error_of(gr.io.read, "net.h5") == (
+        "`io.read('net.h5')` found a text at '/nodes/neurons/0/name' of 'net.h5' that lies in no collection "
+        "of texts. It is damaged; take another copy."
+    )
+
+
+def test_numbers_in_hdf5_have_checksums():
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    net = NETWORKS["measured_without_levels"].with_weights(hidden=[0.5, -1.0, 2.0, 3.0, 0.25])
+    gr.io.write(net, "net.h5")
+    with h5py.File("net.h5") as file:
+        dataset = file["edges/neurons__neurons/0/syn_weight"]
+        place = dataset.id.get_chunk_info(0).byte_offset
+    content = bytearray(Path("net.h5").read_bytes())
+    content[place] ^= 1
+    Path("net.h5").write_bytes(content)
+    assert error_of(gr.io.read, "net.h5") == (
+        "`io.read('net.h5')` cannot read the numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5': "
+        "they are cut off or do not fit their checksum. Take another copy."
+    )
+
+
+def damaged_npy():
+    matrix = np.zeros((2000, 2000))
+    matrix[-1, -1] = np.nan
+    return npy(matrix), "needs finite numbers in the matrix; row 1999, column 1999 (from 0) has nan. "
+
+
+def damaged_npz():
+    """The checksum of the last of several arrays does not fit."""
+    scipy.sparse.save_npz("m.npz", scipy.sparse.random(3000, 3000, 0.3, rng=0), compressed=False)
+    content = bytearray(Path("m.npz").read_bytes())
+    content[-2000] ^= 1
+    return bytes(content), "cannot read this file: it is truncated, damaged"
+
+
+def damaged_mat():
+    scipy.io.savemat("m.mat", {"W": np.random.default_rng(0).random((2000, 2000))})
+    return Path("m.mat").read_bytes()[:-40], "cannot read this file: it is truncated, damaged"
+
+
+def damaged_packed_mat():
+    scipy.io.savemat("m.mat", {"W": np.random.default_rng(0).random((2000, 2000))}, do_compression=True)
+    content = bytearray(Path("m.mat").read_bytes())
+    content[-2] ^= 1
+    return bytes(content), "cannot read this file: it is truncated, damaged"
+
+
+def damaged_h5():
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    with h5py.File("m.h5", "w") as file:
+        ids = np.zeros(6_000_000, "u4")
+        file["nodes/a/node_type_id"] = np.zeros(9, np.int64)
+        file["edges/a__a/source_node_id"] = ids
+        file["edges/a__a/source_node_id"].attrs["node_population"] = "a"
+        ids[-1] = 9
+        file["edges/a__a/target_node_id"] = ids
+        file["edges/a__a/target_node_id"].attrs["node_population"] = "a"
+    message = "needs ids of 'a' from 0 to 8 at '/edges/a__a/target_node_id' of 'net.h5'; number 6000000 is 9."
+    return Path("m.h5").read_bytes(), message
+
+
+@pytest.mark.parametrize("make", [damaged_npy, damaged_npz, damaged_mat, damaged_packed_mat, damaged_h5])
+def test_what_is_damaged_at_the_end_takes_no_memory(make):
+    content, message = make()
+    assert len(content) > 20 << 20
+    ending = make.__name__.rpartition("_")[2]
+    assert limited(f"net.{ending}", content, 12).startswith(message)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_a_table_of_text_that_was_cut_in_its_last_cell_is_warned_of(ending):
+    gr.io.write(gr.Connectome.from_matrix(np.array([[0, 0], [1234.5, 0]])), f"net{ending}")
+    whole = Path(f"net{ending}").read_bytes()
+    assert whole.endswith(b"1234.5\n")
+    Path(f"net{ending}").write_bytes(whole[:-3])
+    with pytest.warns(UserWarning, match="net") as caught:
+        assert gr.io.read(f"net{ending}").hidden.weight[-1] == 1234
+    assert [str(one.message) for one in caught] == [
+        f"`io.read('net{ending}')` found no line end after the last row of 'net{ending}'. A file of graphrnn "
+        "has one, so one that lacks it was cut: take another copy. In any other, see that its last row is "
+        "whole, and end it."
+    ]
+    assert caught[0].filename == __file__
