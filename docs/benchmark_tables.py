@@ -66,11 +66,14 @@ def _medians(case: dict[str, Any]) -> dict[str, float]:
 
 def _milliseconds(report: dict[str, Any]) -> str:
     rows = []
+    timed = [
+        library for library in NAMES if any(library in case["seconds"] for case in report["cases"].values())
+    ]
     for name, case in report["cases"].items():
         medians = _medians(case)
         best = min(medians.values())
         cells = []
-        for library in NAMES:
+        for library in timed:
             if library not in medians:
                 cells.append("–")
                 continue
@@ -78,7 +81,9 @@ def _milliseconds(report: dict[str, Any]) -> str:
             cells.append(f"**{text}**" if medians[library] == best else text)
         size = f"{case['neurons']:,} neurons, {case['synapses']:,} synapses"
         rows.append([f"{name}: {size}, T = {case['time_steps']}, B = {case['batch']}", *cells])
-    return "Milliseconds for one training step:\n\n" + _table(["case", *NAMES.values()], rows)
+    return "Milliseconds for one training step:\n\n" + _table(
+        ["case", *(NAMES[library] for library in timed)], rows
+    )
 
 
 def _short(number: float) -> str:
@@ -114,13 +119,16 @@ def _winners(report: dict[str, Any]) -> str:
 
 
 def _absent(report: dict[str, Any]) -> str:
-    sentences = []
+    found: dict[tuple[str, ...], list[str]] = {}
     for name, case in report["cases"].items():
         reasons: dict[str, list[str]] = {}
         for library, why in case["left_out"].items():
             reasons.setdefault(why, []).append(NAMES[library])
-        sentences += [f"{name} without {', '.join(names)}: {why}." for why, names in reasons.items()]
-    return " ".join(sentences)
+        for why, names in reasons.items():
+            found.setdefault((why, *names), []).append(name)
+    return " ".join(
+        f"{', '.join(cases)} without {', '.join(names)}: {why}." for (why, *names), cases in found.items()
+    )
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from graphrnn.kernels.native import NativeBackend, calibration, crossover, libra
 
 WHY_NOT = BACKENDS["native"].unavailable(torch.device("cpu"), torch.float32)
 built = pytest.mark.skipif(WHY_NOT is not None, reason=f"native backend: {WHY_NOT}")
-DEFAULT = Crossover(3, measured=False)
+DEFAULT = Crossover(6, measured=False)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_explain_says_whether_the_number_is_measured(cache, monkeypatch):
     pattern = Pattern.from_pairs(*np.nonzero(np.ones((8, 8))), (8, 8))
     start = "density 1: 100% of the synapses in dense blocks, the others sparse; blocks pay where "
     assert explain_backend("native", pattern) == (
-        f"{start}3 of 8 rows share a column (default, `graphrnn bench --calibrate` measures)"
+        f"{start}6 of 8 rows share a column (default, `graphrnn bench --calibrate` measures)"
     )
     blocks_that_pay_from(5, monkeypatch)
     calibrate()

@@ -13,7 +13,7 @@ from graphrnn.kernels.processor import processor
 
 __all__ = ["DEFAULT", "FEWEST", "NEVER", "Crossover", "current", "store"]
 
-DEFAULT = 3
+DEFAULT = 6
 FEWEST, NEVER = 2, native.GROUP + 1
 INSTRUCTION_SETS = ("generic", "AVX2", "AVX-512")
 
