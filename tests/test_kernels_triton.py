@@ -169,3 +169,11 @@ def test_without_a_graph_the_steps_are_launched_one_by_one(recorded, monkeypatch
     assert len(warned) == 2  # forward and back
     actual, expected = (outputs_and_gradients(drawn, backend=name) for name in ("triton", "reference"))
     assert_same(actual, expected, TOLERANCE[torch.float64])  # and no warning again
+
+
+@pytest.mark.cuda
+def test_on_a_gpu_that_is_not_the_current_one():
+    skip_where_missing("triton", "cuda")
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
+    assert_equals_the_reference(draw(banded(), 4, 3), torch.float64, "cuda:1", activation="tanh")

@@ -29,6 +29,14 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 ONE = Pattern.from_pairs(post=[0], pre=[1], shape=(2, 2))
 
 
+@pytest.fixture(autouse=True)
+def _fresh():
+    """The package is looked for anew, and again after the test."""
+    available.package.cache_clear()
+    yield
+    available.package.cache_clear()
+
+
 def package(interpret):
     return SimpleNamespace(knobs=SimpleNamespace(runtime=SimpleNamespace(interpret=interpret)))
 
@@ -62,6 +70,7 @@ def test_on_a_cpu_it_runs_in_the_interpreter_alone(monkeypatch):
     message = "Backend `triton` is not available on cpu in float32: it runs on GPUs, and on a CPU only under TRITON_INTERPRET=1, set before Python starts. Take `auto` or "
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         choose_backend("triton", "cpu", torch.float32)
+    available.package.cache_clear()
     monkeypatch.setitem(sys.modules, "triton", package(interpret=True))
     assert choose_backend("triton", "cpu", torch.float32) == ("triton", "asked for by name")
     assert choose_backend("auto", "cpu", torch.float32).name != "triton"
