@@ -19,6 +19,7 @@ from graphrnn.kernels import (
     choose_backend,
     delayed_pattern,
     explain_backend,
+    memory_of,
 )
 from graphrnn.kernels.gpu import TritonBackend, available, calibration, costs, selfcheck
 from graphrnn.kernels.gpu.layout import NO_TILES
@@ -285,3 +286,9 @@ def test_explains_a_network_with_delays():
     """Whose columns count through the window of time."""
     made = delayed_pattern([0, 1], [1, 0], [0, 200], 2)
     assert "0% of the synapses in dense tiles" in explain_backend("triton", made.pattern)
+
+
+def test_the_memory_it_takes():
+    """Indices, weights, gradients, Adam's moments and two numbers in passing; dense tiles hold zeros too."""
+    assert memory_of("triton", density=0.01)[:2] == (36, 4)
+    assert memory_of("triton", density=0.1).synapse == 36 + 4 * 4 / 0.1 + 24

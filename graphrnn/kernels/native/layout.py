@@ -40,7 +40,8 @@ def layout(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
 
 
 def _make(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
-    start, col = start.contiguous(), col.contiguous()
+    # Not the tensors themselves, which a layout that is kept would keep alive, and so itself.
+    start, col = start.detach().contiguous(), col.detach().contiguous()
     n_rows = len(start) - 1
     fields = native.Pattern(n_rows=n_rows, n_cols=n_cols, n_synapses=len(col))
     where = (
