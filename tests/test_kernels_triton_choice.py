@@ -4,6 +4,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from kernel_cases import pattern_of, random_mask, skip_where_missing
 
+import graphrnn as gr
 from graphrnn.kernels import (
     BACKENDS,
     Pattern,
@@ -292,3 +294,39 @@ def test_the_memory_it_takes():
     """Indices, weights, gradients, Adam's moments and two numbers in passing; dense tiles hold zeros too."""
     assert memory_of("triton", density=0.01)[:2] == (36, 4)
     assert memory_of("triton", density=0.1).synapse == 36 + 4 * 4 / 0.1 + 24
+
+
+# in a network ------------------------------------------------------------------------------------------
+
+
+def test_who_does_not_ask_for_it_does_not_load_its_kernels():
+    """The package itself torch may load, where it is installed."""
+    code = """
+import sys, torch
+import graphrnn as gr
+rnn = gr.CTRNN(gr.MultiArea(dims=[1, 10, 1]).compile(seed=0))
+rnn(torch.ones(2, 3, 1))
+rnn.explain()
+assert not [name for name in sys.modules if name.startswith("graphrnn.kernels.gpu.device")]
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_ctrnn_trains_on_it():
+    skip_where_missing("triton")
+    net = gr.MultiArea(dims=[2, 20, 2]).compile(seed=0)
+    found = {}
+    for backend in ("triton", "reference"):
+        rnn = gr.CTRNN(net, backend=backend, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        optimizer = torch.optim.Adam(rnn.parameters())
+        x = torch.randn(3, 5, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        for _ in range(3):
+            optimizer.zero_grad()
+            rnn(x)[0].square().sum().backward()
+            optimizer.step()
+        found[backend] = rnn.hidden.weights.detach()
+    torch.testing.assert_close(found["triton"], found["reference"])
+    said = gr.CTRNN(net, backend="triton").explain()
+    assert "backend 'triton', asked for by name" in said
+    assert "one dense matrix and one kernel for the whole sequence, as up to 256 neurons" in said
