@@ -13,8 +13,10 @@ import torch
 from kernel_cases import assert_same, draw, outputs_and_gradients, random_mask
 
 import graphrnn as gr
-from graphrnn.cli import main
+from graphrnn import kernels
+from graphrnn.cli import main, settings
 from graphrnn.kernels import BACKENDS, Crossover, Pattern, _kept, calibrate, explain_backend
+from graphrnn.kernels.gpu import costs
 from graphrnn.kernels.native import NativeBackend, calibration, crossover, library
 
 WHY_NOT = BACKENDS["native"].unavailable(torch.device("cpu"), torch.float32)
@@ -251,3 +253,12 @@ def test_bench_needs_something_to_do(capsys):
     assert capsys.readouterr().err == (
         "graphrnn bench: error: needs a network to time. Give a FILE, or --calibrate alone.\n"
     )
+
+
+def test_bench_calibrates_a_gpu_by_its_device(monkeypatch, capsys):
+    monkeypatch.setattr(settings, "device", torch.device)
+    asked = []
+    monkeypatch.setattr(kernels, "calibrate", lambda **words: asked.append(words) or costs.ESTIMATE)
+    assert main(["bench", "--calibrate", "--device", "cuda"]) == 0
+    assert asked == [{"device": torch.device("cuda")}]
+    assert capsys.readouterr().out.startswith("triton: tiles of 32 × 32 pay from so many synapses on: ")

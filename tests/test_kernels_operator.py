@@ -8,6 +8,7 @@ import torch
 from kernel_cases import (
     ALL,
     NETWORKS,
+    SLOW,
     assert_close,
     assert_same,
     draw,
@@ -170,6 +171,8 @@ def test_autocast_changes_nothing(backend, name):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_large_network_never_makes_a_dense_matrix(backend):
     """A dense matrix of this network takes 160 GB."""
+    if backend in SLOW:
+        pytest.skip("takes an interpreter minutes")
     resource = pytest.importorskip("resource")
     n, steps, batch = 200_000, 2, 1
     pre = np.sort(np.random.default_rng(0).integers(0, n // 2, (n, 2)), axis=1) * 2 + [0, 1]

@@ -3,7 +3,9 @@
 In the form that it chooses itself the backend goes through the contract in `test_kernels_contract.py`.
 """
 
+import gc
 import re
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,9 +24,9 @@ from kernel_cases import (
     with_delays,
 )
 
-from graphrnn.kernels import ACTIVATIONS, BACKENDS, csr
-from graphrnn.kernels._remembered import Remembered
+from graphrnn.kernels import ACTIVATIONS, BACKENDS, csr, recurrence
 from graphrnn.kernels.gpu import TritonBackend, graph
+from graphrnn.kernels.gpu.layout import NO_TILES
 
 WAYS = TritonBackend.ways()
 
@@ -124,7 +126,6 @@ def recorded(monkeypatch):
 
     monkeypatch.setattr(graph, "_pays", lambda *_: True)
     monkeypatch.setattr(graph, "_capture", capture)
-    monkeypatch.setattr(graph, "_known", Remembered(graph.AT_MOST))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=0))
     return found
 
@@ -140,6 +141,23 @@ def test_a_recording_is_made_once_and_serves_other_numbers(recorded, monkeypatch
         expected = outputs_and_gradients(other, backend="reference", activation="tanh")
         assert_same(actual, expected, TOLERANCE[torch.float64])
         assert len(recorded) == 2  # forward and back
+
+
+@pytest.mark.parametrize("threshold", [1, NO_TILES])
+def test_recordings_end_with_their_pattern(recorded, monkeypatch, threshold):
+    skip_where_missing("triton")
+    monkeypatch.setitem(BACKENDS, "triton", TritonBackend(small=0, threshold=threshold))
+    ends = []
+    for _ in range(2):
+        drawn = draw(banded(40), 2, 2)
+        for tensor in drawn.patterns["values"]:
+            weakref.finalize(tensor, ends.append, True)
+        recurrence(**drawn.arguments(), backend="triton")
+        assert len(recorded) == 1
+        recorded.clear()
+        del drawn, tensor
+        gc.collect()
+    assert len(ends) == 2 * 5
 
 
 def test_recordings_of_chunks_and_delays(recorded, monkeypatch):
@@ -169,3 +187,11 @@ def test_without_a_graph_the_steps_are_launched_one_by_one(recorded, monkeypatch
     assert len(warned) == 2  # forward and back
     actual, expected = (outputs_and_gradients(drawn, backend=name) for name in ("triton", "reference"))
     assert_same(actual, expected, TOLERANCE[torch.float64])  # and no warning again
+
+
+@pytest.mark.cuda
+def test_on_a_gpu_that_is_not_the_current_one():
+    skip_where_missing("triton", "cuda")
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
+    assert_equals_the_reference(draw(banded(), 4, 3), torch.float64, "cuda:1", activation="tanh")

@@ -4,6 +4,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from kernel_cases import pattern_of, random_mask, skip_where_missing
 
+import graphrnn as gr
 from graphrnn.kernels import (
     BACKENDS,
     Pattern,
@@ -19,6 +21,7 @@ from graphrnn.kernels import (
     choose_backend,
     delayed_pattern,
     explain_backend,
+    memory_of,
 )
 from graphrnn.kernels.gpu import TritonBackend, available, calibration, costs, selfcheck
 from graphrnn.kernels.gpu.layout import NO_TILES
@@ -27,6 +30,14 @@ from graphrnn.kernels.gpu.products import TritonProducts
 BACKEND = BACKENDS["triton"]
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 ONE = Pattern.from_pairs(post=[0], pre=[1], shape=(2, 2))
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    """The package is looked for anew, and again after the test."""
+    available.package.cache_clear()
+    yield
+    available.package.cache_clear()
 
 
 def package(interpret):
@@ -62,6 +73,7 @@ def test_on_a_cpu_it_runs_in_the_interpreter_alone(monkeypatch):
     message = "Backend `triton` is not available on cpu in float32: it runs on GPUs, and on a CPU only under TRITON_INTERPRET=1, set before Python starts. Take `auto` or "
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         choose_backend("triton", "cpu", torch.float32)
+    available.package.cache_clear()
     monkeypatch.setitem(sys.modules, "triton", package(interpret=True))
     assert choose_backend("triton", "cpu", torch.float32) == ("triton", "asked for by name")
     assert choose_backend("auto", "cpu", torch.float32).name != "triton"
@@ -276,3 +288,45 @@ def test_explains_a_network_with_delays():
     """Whose columns count through the window of time."""
     made = delayed_pattern([0, 1], [1, 0], [0, 200], 2)
     assert "0% of the synapses in dense tiles" in explain_backend("triton", made.pattern)
+
+
+def test_the_memory_it_takes():
+    """Indices, weights, gradients, Adam's moments and two numbers in passing; dense tiles hold zeros too."""
+    assert memory_of("triton", density=0.01)[:2] == (36, 4)
+    assert memory_of("triton", density=0.1).synapse == 36 + 4 * 4 / 0.1 + 24
+
+
+# in a network ------------------------------------------------------------------------------------------
+
+
+def test_who_does_not_ask_for_it_does_not_load_its_kernels():
+    """The package itself torch may load, where it is installed."""
+    code = """
+import sys, torch
+import graphrnn as gr
+rnn = gr.CTRNN(gr.MultiArea(dims=[1, 10, 1]).compile(seed=0))
+rnn(torch.ones(2, 3, 1))
+rnn.explain()
+assert not [name for name in sys.modules if name.startswith("graphrnn.kernels.gpu.device")]
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_ctrnn_trains_on_it():
+    skip_where_missing("triton")
+    net = gr.MultiArea(dims=[2, 20, 2]).compile(seed=0)
+    found = {}
+    for backend in ("triton", "reference"):
+        rnn = gr.CTRNN(net, backend=backend, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        optimizer = torch.optim.Adam(rnn.parameters())
+        x = torch.randn(3, 5, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        for _ in range(3):
+            optimizer.zero_grad()
+            rnn(x)[0].square().sum().backward()
+            optimizer.step()
+        found[backend] = rnn.hidden.weights.detach()
+    torch.testing.assert_close(found["triton"], found["reference"])
+    said = gr.CTRNN(net, backend="triton").explain()
+    assert "backend 'triton', asked for by name" in said
+    assert "one dense matrix and one kernel for the whole sequence, as up to 256 neurons" in said

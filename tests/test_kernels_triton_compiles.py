@@ -42,6 +42,7 @@ class Recorder:
         return self.launch
 
     def launch(self, *arguments, **constants):
+        options = {name: constants.pop(name) for name in ("num_warps",) if name in constants}
         names = self.kernel.arg_names
         assert [*names[: len(arguments)], *constants] == names
         signature, known = dict.fromkeys(constants, "constexpr"), dict(constants)
@@ -53,7 +54,8 @@ class Recorder:
             else:
                 signature[name] = "i32" if value < 2**31 else "i64"
         signature = {name: signature[name] for name in names}
-        self.launches[self.kernel, str(signature), str(known)] = (self.kernel, signature, known)
+        launch = (self.kernel, signature, known, options)
+        self.launches[tuple(map(str, launch))] = launch
 
 
 @pytest.fixture
@@ -69,8 +71,9 @@ def launches(monkeypatch, tmp_path_factory):
 
 
 def compile_all(launches, gpu):
-    for kernel, signature, constants in launches.values():
-        assert triton.compile(ASTSource(kernel, signature, constants), target=GPUS[gpu]).asm["cubin"]
+    for kernel, signature, constants, options in launches.values():
+        source = ASTSource(kernel, signature, constants)
+        assert triton.compile(source, target=GPUS[gpu], options=options).asm["cubin"]
 
 
 @pytest.mark.parametrize(

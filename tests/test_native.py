@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -123,6 +125,18 @@ def test_a_pattern_changed_in_place_is_another_pattern():
         for tensor, other in zip(pattern, mirrored.patterns[name], strict=True):
             tensor.copy_(other)
     assert_equals_the_reference(drawn, torch.float64, activation="tanh")
+
+
+@built
+@pytest.mark.parametrize("density", [0.02, 0.9])
+def test_a_layout_ends_with_its_pattern(density):
+    """With and without dense blocks; a network that is gone takes no memory."""
+    drawn, ends = draw(random_mask(40, 40, density), 2, 2, {"drive"}), []
+    weakref.finalize(drawn.patterns["values"].col, ends.append, True)
+    recurrence(**drawn.arguments(), backend="native")
+    del drawn
+    gc.collect()
+    assert ends == [True]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -24,7 +24,7 @@ examples:
   graphrnn train net.npz --task perceptual-decision --out run
   graphrnn describe run                             what training changed
   graphrnn bench net.npz --batch 64 --steps 100     how fast it trains, by backend
-  graphrnn bench --calibrate                        suit the native backend to this machine
+  graphrnn bench --calibrate                        suit dense blocks to this machine, or its GPU
 
 `graphrnn COMMAND --help` shows the options of a command.
 """

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from graphrnn.cli import networks, settings, tables
 
 if TYPE_CHECKING:
+    import torch
+
     from graphrnn.training import Benchmark
 
 __all__ = ["bench"]
@@ -24,7 +26,7 @@ def bench(options: argparse.Namespace) -> int:
     if options.file is None and not options.calibrate:
         raise ValueError("needs a network to time. Give a FILE, or --calibrate alone.")
     if options.calibrate:
-        print(_calibrated(), flush=True)
+        print(_calibrated(settings.device(options.device)), flush=True)
         if options.file is None:
             return 0
     out = None if options.json is None else _target(options.json)
@@ -59,12 +61,12 @@ def bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def _calibrated() -> str:
+def _calibrated(device: torch.device) -> str:
     from graphrnn.kernels import calibrate
 
-    found = calibrate()
+    found = calibrate(device=device)
     kept = "nowhere, for no cache folder can be written" if found.file is None else f"in {found.file}"
-    return f"native: {found}; kept {kept}"
+    return f"{'native' if device.type == 'cpu' else 'triton'}: {found}; kept {kept}"
 
 
 def _target(name: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -60,6 +62,16 @@ class TritonBackend:
         return plan.explain(pattern, small, self._threshold, self._split)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
+        with _on(problem.v0.device):
+            return self._forward(problem, save_states)
+
+    def backward(
+        self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
+    ) -> Gradients:
+        with _on(problem.v0.device):
+            return self._backward(problem, rates, states, grads, wanted)
+
+    def _forward(self, problem: Problem, save_states: bool) -> Outputs:
         products = self._products(problem)
         weight = self._matrix(problem, products, transposed=False)
         entry, readout = (
@@ -99,7 +111,7 @@ class TritonBackend:
                 output[chunk] = products.each_step(readout, rates[chunk])
         return Outputs(rates, states, v, output)
 
-    def backward(
+    def _backward(
         self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
         products, window = self._products(problem), window_of(problem.r0)
@@ -160,3 +172,8 @@ class TritonBackend:
         if transposed:
             return products.transposed_matrix(pattern, values, window)
         return products.weight_matrix(pattern, values, window)
+
+
+def _on(device: torch.device) -> AbstractContextManager[object]:
+    """Triton launches on torch's current device, which need not be that of the tensors."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import torch
 
 from graphrnn._optional import optional
 
-__all__ = ["interprets", "missing", "version"]
+__all__ = ["interprets", "missing", "package"]
 
 OLDEST = (7, 0)  # compute capability that Triton compiles for
 
 
+@cache
+def package() -> Any:
+    """The module triton, looked for until it is found."""
+    return optional("recurrence", "triton")
+
+
 def interprets() -> bool:
     """Whether Triton, which is installed, interprets its kernels on the CPU instead of compiling them."""
-    return bool(optional("recurrence", "triton").knobs.runtime.interpret)
-
-
-def version() -> str:
-    """Of the package triton, which is installed."""
-    return str(optional("recurrence", "triton").__version__)
+    return bool(package().knobs.runtime.interpret)
 
 
 def _missing(device: torch.device) -> str | None:

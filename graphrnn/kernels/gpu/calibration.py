@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ def measured(device: torch.device) -> TileCosts:
             "measure the processor."
         )
     pattern = _pattern().to(device)
-    with torch.no_grad(), torch.inference_mode(False):
+    on_device = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+    with on_device, torch.no_grad(), torch.inference_mode(False):
         exact, tf32, bf16 = (_costs(pattern, precision) for precision in PRECISIONS)
     return TileCosts(exact, tf32, bf16, measured=True)
 

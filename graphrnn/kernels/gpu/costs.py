@@ -8,13 +8,14 @@ four numbers say from how many synapses on a tile is dense.
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from graphrnn.kernels import _kept
-from graphrnn.kernels.gpu.available import version
+from graphrnn.kernels.gpu.available import package
 from graphrnn.kernels.gpu.layout import NO_TILES, SIZE
 
 __all__ = ["ESTIMATE", "PRECISIONS", "Costs", "TileCosts", "current", "store"]
@@ -90,8 +91,9 @@ def store(device: torch.device, found: TileCosts) -> TileCosts:
     return _known[machine]
 
 
+@cache
 def _machine(device: torch.device) -> str:
-    return f"{torch.cuda.get_device_name(device)}; triton {version()}"
+    return f"{torch.cuda.get_device_name(device)}; triton {package().__version__}"
 
 
 def _stored(machine: str) -> TileCosts:

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.gpu.sweep import Form, Sweep
 
 __all__ = ["replayed"]
 
 # Synapses times trials up to which a step is so short (50 µs of an H200, estimated) that launches count.
 SHORT = 2**26
-AT_MOST = 4  # for the same pattern: two directions, whole chunks and the last one
+AT_MOST = 4  # of a layout, which has one direction: whole chunks and the last one, with and without noise
 
 Launch = Callable[[Form, Sweep], None]
 
@@ -61,16 +60,19 @@ def _start_and_steps(sweep: Sweep) -> tuple[slice, slice]:
     return slice(steps, None), slice(steps)
 
 
-_known: Remembered[_Recording | None] = Remembered(AT_MOST)
-
-
 def replayed(launch: Launch, matrix: Form, sweep: Sweep) -> None:
     """Does what `launch` does with a matrix and a sweep, from a graph where that pays and can be had."""
     if not _pays(matrix, sweep):
         launch(matrix, sweep)
         return
+    recordings = matrix.layout.recordings
+    assert recordings is not None
     key = tuple(_kind(value) for value in (*sweep, torch.cuda.current_stream().cuda_stream))
-    found = _known.get((_anchor(matrix),), key, lambda: _record(launch, matrix, sweep))
+    if key not in recordings:
+        while len(recordings) >= AT_MOST:
+            recordings.pop(next(iter(recordings)))
+        recordings[key] = _record(launch, matrix, sweep)
+    found = recordings[key]
     if found is None:
         launch(matrix, sweep)
         return
@@ -80,19 +82,12 @@ def replayed(launch: Launch, matrix: Form, sweep: Sweep) -> None:
 
 
 def _pays(matrix: Form, sweep: Sweep) -> bool:
-    if not sweep.state.is_cuda or torch.cuda.is_current_stream_capturing():
+    if not sweep.state.is_cuda or matrix.layout.recordings is None:
+        return False
+    if torch.cuda.is_current_stream_capturing():
         return False
     synapses = sum(0 if values is None else values.numel() for values in matrix[1:])
     return len(sweep.summand) > 1 and synapses * sweep.state.shape[1] <= SHORT
-
-
-def _anchor(matrix: Form) -> Tensor:
-    """A tensor that lives as long as the layout of a pattern."""
-    tiles, rest = matrix.layout.tiles, matrix.layout.rest
-    if tiles is not None:
-        return tiles.start
-    assert rest is not None
-    return rest.job_row
 
 
 def _kind(value: Any) -> Any:
@@ -101,11 +96,9 @@ def _kind(value: Any) -> Any:
 
 
 def _record(launch: Launch, matrix: Form, sweep: Sweep) -> _Recording | None:
-    own_matrix = Form(matrix.layout, *(_own(values) for values in matrix[1:]))
-    tensors: dict[str, Any] = {name: x for name, x in sweep._asdict().items() if isinstance(x, Tensor)}
-    own_sweep = sweep._replace(**{**tensors, **{name: _own(x) for name, x in tensors.items()}})
     try:
-        return _Recording(_capture(lambda: launch(own_matrix, own_sweep)), own_matrix, own_sweep)
+        with torch.inference_mode(False):  # whose tensors could not be written to outside of it
+            return _recorded(launch, matrix, sweep)
     except RuntimeError as error:
         warnings.warn(
             f"`recurrence` could not record its steps in a CUDA graph ({str(error).splitlines()[0]}); it "
@@ -113,6 +106,13 @@ def _record(launch: Launch, matrix: Form, sweep: Sweep) -> _Recording | None:
             stacklevel=2,
         )
         return None
+
+
+def _recorded(launch: Launch, matrix: Form, sweep: Sweep) -> _Recording:
+    own_matrix = Form(matrix.layout, *(_own(values) for values in matrix[1:]))
+    tensors: dict[str, Any] = {name: x for name, x in sweep._asdict().items() if isinstance(x, Tensor)}
+    own_sweep = sweep._replace(**{**tensors, **{name: _own(x) for name, x in tensors.items()}})
+    return _Recording(_capture(lambda: launch(own_matrix, own_sweep)), own_matrix, own_sweep)
 
 
 def _own(tensor: Tensor | None) -> Tensor | None:

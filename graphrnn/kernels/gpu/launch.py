@@ -13,7 +13,8 @@ from graphrnn.kernels.gpu.sweep import Dense, Form, Sweep
 
 __all__ = ["each_step", "run", "width_of"]
 
-WIDEST = 64  # columns of the batch in a program
+WIDEST = 32  # columns of the batch in a program; with 64 few programs find registers at a time
+WARPS = 8  # of `sequence`, which has a multiprocessor to itself; with 4 it runs out of registers
 AHEAD = 8  # synapses of a row that are read at once
 PROGRAMS = 264  # two on each of 132 multiprocessors
 BLOCK = 64  # rows and columns of a dense matrix that are multiplied at once
@@ -178,6 +179,7 @@ def _sequence(weight: Tensor, sweep: Sweep) -> None:
         ROWS=_block(n),
         COLS=_block(weight.shape[1]),
         WIDTH=width,
+        num_warps=WARPS,
         **_static(sweep),
     )
 

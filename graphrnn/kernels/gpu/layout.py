@@ -8,7 +8,7 @@ bytes hardly count, so that SELL's copy and padding would buy nothing. Groups of
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -59,6 +59,7 @@ class Layout(NamedTuple):
     n_cols: int
     tiles: Tiles | None
     rest: Rest | None
+    recordings: dict[Any, Any] | None  # what `graph` recorded with it, which ends with it; None for no place
 
     @property
     def in_tiles(self) -> int:
@@ -84,13 +85,16 @@ def layout(start: Tensor, col: Tensor, n_cols: int, threshold: int, split: int |
         threshold: synapses from which on a tile is dense.
         split: synapses of a row from which on it is cut; default by the number of all of them.
     """
-    return _known.get(
+    found = _known.get(
         (start, col), (n_cols, threshold, split), lambda: _make(start, col, n_cols, threshold, split)
     )
+    # Made anew each time in inference mode, where a recording would never be used again.
+    return found._replace(recordings=None) if start.is_inference() or col.is_inference() else found
 
 
 def _make(start: Tensor, col: Tensor, n_cols: int, threshold: int, split: int | None) -> Layout:
-    start, col = start.contiguous(), col.contiguous()
+    # Not the tensors themselves, which a layout that is kept would keep alive, and so itself.
+    start, col = start.detach().contiguous(), col.detach().contiguous()
     n_rows = len(start) - 1
     tiles, source = None, None
     if threshold < NO_TILES and len(col):
@@ -100,8 +104,8 @@ def _make(start: Tensor, col: Tensor, n_cols: int, threshold: int, split: int | 
         kept[1:].index_fill_(0, source.long(), 1)
         start, col = kept.cumsum(0, dtype=torch.int32).index_select(0, start), col.index_select(0, source)
     if tiles is not None and len(col) == 0:
-        return Layout(n_rows, n_cols, tiles, None)
-    return Layout(n_rows, n_cols, tiles, _rest(start, col, source, split))
+        return Layout(n_rows, n_cols, tiles, None, {})
+    return Layout(n_rows, n_cols, tiles, _rest(start, col, source, split), {})
 
 
 def rows_of(start: Tensor, n_synapses: int) -> Tensor:

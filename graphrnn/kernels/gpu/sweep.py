@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.gpu.layout import SIZE, Layout, rows_of
 
 __all__ = ["Dense", "Form", "Sweep", "dense", "form"]
@@ -59,7 +60,11 @@ def form(found: Layout, values: Tensor) -> Form:
 
 def dense(start: Tensor, col: Tensor, n_cols: int, values: Tensor) -> Dense:
     """The values (synapse,) of a pattern in compressed rows, in a dense matrix."""
-    at = rows_of(start, len(col)).long() * n_cols + col
+    at = _places.get((start, col), n_cols, lambda: rows_of(start, len(col)).long() * n_cols + col)
     weight = values.new_zeros(len(start) - 1, n_cols)
     weight.view(-1).index_copy_(0, at, values)
     return Dense(weight)
+
+
+# Where in the dense matrix the synapses of a pattern are.
+_places: Remembered[Tensor] = Remembered()

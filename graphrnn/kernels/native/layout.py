@@ -46,7 +46,8 @@ def layout(
 
 
 def _make(start: Tensor, col: Tensor, n_cols: int, window: int, ahead: bool, shared: int) -> Layout:
-    start, col = start.contiguous(), col.contiguous()
+    # Not the tensors themselves, which a layout that is kept would keep alive, and so itself.
+    start, col = start.detach().contiguous(), col.detach().contiguous()
     if window == 1:
         return _in_blocks(start, col, n_cols, shared)
     col, late = _columns_in_use(col, n_cols, window, ahead)
