@@ -510,6 +510,22 @@ def test_elements_within_elements(ending):
     )
 
 
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+def test_a_tag_that_never_ends(ending):
+    content = (
+        b"<"
+        + ending[1:].encode()
+        + b"><node id='"
+        + b"a" * (40 << 20)
+        + b"'/></"
+        + ending[1:].encode()
+        + b">"
+    )
+    assert limited(f"long{ending}", content, 60) == (
+        "cannot read this file: it has a tag of more than 16777216 bytes. No graph needs that; take another copy."
+    )
+
+
 GRAPHML = '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"/><graph edgedefault="directed">{}</graph></graphml>'
 
 

@@ -26,6 +26,8 @@ __all__ = [
 
 _LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 20
+_LONGEST = 1 << 24  # bytes of a tag with its attributes
+_OPEN = 1000  # elements, at about which the first look ends
 _DEEPEST = 50  # elements within each other; a graph needs eight
 _LINES = 1 << 16  # that are written together
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -50,11 +52,13 @@ def parse(call: str, path: Path, handler: _Handler) -> None:
     try:
         _check_end(call, path)
         with open(path, "rb") as file:
-            if path.stat().st_size >= _LARGE:
-                _check_form(file)
+            size = path.stat().st_size
+            if size >= _LARGE:
+                with progress(f"checking {path.name}", size, "B") as bar:
+                    _check_form(file, bar.update)
                 file.seek(0)
-            with progress(f"reading {path.name}", path.stat().st_size, "B") as bar:
-                _feed(_parser(handler), file, bar.update)
+            with progress(f"reading {path.name}", size, "B") as bar:
+                _feed(_parser(handler), file.read, bar.update)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except RefusedError as error:
@@ -67,10 +71,16 @@ def parse(call: str, path: Path, handler: _Handler) -> None:
         ) from error
 
 
-def _feed(parser: Any, file: BinaryIO, update: Callable[[int], object]) -> None:
-    while block := file.read(_BLOCK):
+def _feed(parser: Any, read: Callable[[int], bytes], update: Callable[[int], object]) -> None:
+    fed = 0
+    while block := read(_BLOCK):
         parser.Parse(block, False)
         update(len(block))
+        fed += len(block)
+        if fed - parser.CurrentByteIndex > _LONGEST:  # the parser keeps what it has not understood yet
+            raise RefusedError(
+                f"it has a tag of more than {_LONGEST} bytes. No graph needs that; take another copy"
+            )
     parser.Parse(b"", True)
 
 
@@ -89,7 +99,7 @@ def _check_end(call: str, path: Path) -> None:
         )
 
 
-def _check_form(file: BinaryIO) -> None:
+def _check_form(file: BinaryIO, update: Callable[[int], object]) -> None:
     """Refuse what is no XML, several times sooner than its elements are looked at.
 
     The parser remembers every element that is open, so this ends where many are: the reading knows how deep.
@@ -97,12 +107,18 @@ def _check_form(file: BinaryIO) -> None:
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
     opened = 0
-    while block := file.read(_BLOCK):
+
+    def blocks(size: int) -> bytes:
+        nonlocal opened
+        block = file.read(size)
         opened += block.count(b"<") - 2 * block.count(b"</") - block.count(b"/>")
-        if opened > 1000:
-            return
-        parser.Parse(block, False)
-    parser.Parse(b"", True)
+        return block if opened < _OPEN else b""
+
+    try:
+        _feed(parser, blocks, update)
+    except expat.ExpatError:
+        if opened < _OPEN:
+            raise
 
 
 def _refuse_doctype(*_: object) -> None:
