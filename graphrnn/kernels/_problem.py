@@ -1,0 +1,97 @@
+"""Whether the arguments of `recurrence` fit each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphrnn import _checks
+from graphrnn.kernels import _arguments
+from graphrnn.kernels._precision import check_precision
+from graphrnn.kernels._remembered import Remembered
+from graphrnn.kernels.activations import ACTIVATIONS
+from graphrnn.kernels.contract import Problem
+from graphrnn.kernels.delays import window_of
+from graphrnn.kernels.pattern import Pattern
+
+__all__ = ["check_problem"]
+
+
+def check_problem(problem: Problem, checkpoint: int | None) -> None:
+    """Refuse what `recurrence` cannot run, by the names of its arguments."""
+    call = "recurrence"
+    hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation, precision = problem
+    values, pattern = hidden
+    n, n_pre = pattern.shape
+    if n != n_pre:
+        raise ValueError(f"`{call}` needs a square pattern; it got one of shape ({n}, {n_pre}).")
+    _arguments.weights(call, values, pattern.n_synapses)
+    if (entry is None) != (x is None):
+        raise ValueError(f"`{call}` needs `input` and `x` together, or neither. Pass both.")
+    if x is None and drive is None:
+        raise ValueError(f"`{call}` needs `x` or `drive`, which say how long the sequence is. Pass one.")
+    if drive is not None:
+        _arguments.shaped(call, "drive", drive, "time, neuron, batch", (None, n, None))
+    _arguments.shaped(call, "alpha", alpha, "neuron", (n,))
+    batch = None if drive is None else drive.shape[2]
+    steps = None if drive is None else drive.shape[0]
+    tensors: dict[str, Tensor | None] = {"drive": drive, "alpha": alpha, "v0": v0, "r0": r0}
+    patterns = {"pattern": pattern}
+    if entry is not None and x is not None:
+        _arguments.matrix(call, "input", entry, (n, None))
+        _arguments.shaped(call, "x", x, "time, input, batch", (steps, entry.pattern.shape[1], batch))
+        steps, batch = x.shape[0], x.shape[2]
+        tensors |= {"input.values": entry.values, "x": x}
+        patterns["input.pattern"] = entry.pattern
+    if readout is not None:
+        _arguments.matrix(call, "readout", readout, (None, n))
+        tensors["readout.values"] = readout.values
+        patterns["readout.pattern"] = readout.pattern
+    if bias is not None:
+        _arguments.shaped(call, "bias", bias, "neuron", (n,))
+    _check_start(call, v0, r0, n, batch, checkpoint)
+    if rate_noise is not None:
+        _arguments.shaped(call, "rate_noise", rate_noise, "time, neuron, batch", (steps, n, batch))
+        if rate_noise.requires_grad:
+            raise ValueError(
+                f"`{call}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
+            )
+    tensors |= {"bias": bias, "rate_noise": rate_noise}
+    _arguments.same_kind(call, values, tensors, patterns)
+    _check_window(call, pattern, r0)
+    _checks.one_of(call, "activation", activation, ACTIVATIONS)
+    check_precision(call, precision, values.dtype)
+    if checkpoint is not None:
+        _checks.count(call, "checkpoint", checkpoint)
+
+
+def _check_start(call: str, v0: Any, r0: Any, n: int, batch: int | None, checkpoint: int | None) -> None:
+    late = isinstance(r0, Tensor) and r0.ndim == 3
+    _arguments.shaped(call, "v0", v0, "neuron, batch", (n, batch))
+    axes, window = ("window, neuron, batch", (None,)) if late else ("neuron, batch", ())
+    _arguments.shaped(call, "r0", r0, axes, (*window, n, batch))
+    if late and checkpoint is not None:
+        raise ValueError(
+            f"`{call}` keeps the rates of every step under delays, which read those of several steps before. "
+            "Leave `checkpoint` out."
+        )
+
+
+_last_column: Remembered[int] = Remembered()
+
+
+def _check_window(call: str, pattern: Pattern, r0: Tensor) -> None:
+    """Whether the columns lie in the window of r0: others would read memory of somebody else."""
+    if torch.compiler.is_compiling() or not pattern.n_synapses:
+        return
+    last = _last_column.get((pattern.col,), None, lambda: int(pattern.col.max()))
+    n, window = pattern.shape[0], window_of(r0)
+    if last >= window * n:
+        needed = last // n + 1
+        got = f"{window} steps" if r0.ndim == 3 else "rates of one step (neuron, batch)"
+        raise ValueError(
+            f"`{call}` needs `r0` of all {needed} steps that the delays in `pattern` reach, (window, neuron, "
+            f"batch); it got {got}. Pass the rates of the last `Delayed.window` steps, the oldest first."
+        )
