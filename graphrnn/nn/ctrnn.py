@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -15,18 +14,21 @@ from torch import Tensor, nn
 from graphrnn import _checks
 from graphrnn._streams import Seed
 from graphrnn.connectome import Connectome, Synapses
-from graphrnn.connectome.masks import fields_from_masks
 from graphrnn.kernels import ACTIVATIONS, Matrix, check_precision, choose_backend, recurrence, sparse_matmul
 from graphrnn.nn import _arguments
 from graphrnn.nn import dynamics as further
 from graphrnn.nn.dale import Dale, signs_in_force
 from graphrnn.nn.delays import Delays, check_saved_delays, delay_steps
+from graphrnn.nn.explain import explain
 from graphrnn.nn.groups import parameter_groups, take_synapses
 from graphrnn.nn.initialize import copy_weights, draw_fan_in, scale_to_radius
 from graphrnn.nn.layer import SparseLayer
 from graphrnn.nn.leak import Leak, shared_groups, time_constants
-from graphrnn.nn.memory import explain_memory, memory_of_runs
+from graphrnn.nn.memory import memory_of_runs
+from graphrnn.nn.networks import connectome_of
+from graphrnn.nn.noise import draw_noise
 from graphrnn.nn.plasticity import set_plasticity
+from graphrnn.nn.sequences import check_x, start
 from graphrnn.nn.state import State
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ class CTRNN(nn.Module):
     ) -> None:
         super().__init__()
         call = "CTRNN(...)"
-        self.net = _connectome(network, sparsity_masks, seed)
+        self.net = connectome_of(network, sparsity_masks, seed)
         self.dt = _checks.positive(call, "dt", dt)
         self.activation = _checks.one_of(call, "activation", activation, ACTIVATIONS)
         self.preact_noise = _checks.nonnegative(call, "preact_noise", preact_noise)
@@ -312,7 +314,7 @@ class CTRNN(nn.Module):
         Raises:
             ValueError, TypeError: for x or a state of another size, precision or device, or no time step.
         """
-        self._check_x(x)
+        check_x(x, self.net.n_inputs, self.batch_first, self.hidden.values)
         if _autocasts(x.device.type):  # the recurrence keeps its precision, because small steps of v need it
             with torch.autocast(x.device.type, enabled=False):
                 return self.forward(x.to(self.hidden.values.dtype), state, generator=generator)
@@ -320,12 +322,14 @@ class CTRNN(nn.Module):
         alone = x.ndim == 2
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
         steps = steps.contiguous()  # here, or each pass would make a copy of its own
-        v0, r0 = self._start(state, steps.shape[2], alone)
+        v0, r0 = start(state, self.v0, ACTIVATIONS[self.activation].function, steps.shape[2], alone)
         weights, pattern, late = self.hidden.weights, self.hidden.pattern, self.delays
         if late is not None:
             weights, pattern, r0 = late.arrange(weights), late.pattern, late.before(state, r0, alone)
         alpha = self.leak.alpha
-        drive, rate_noise = self._draw_noise(steps, alpha, generator)
+        _arguments.generator_on("rnn(x, generator=...)", generator, x.device)
+        sigmas = (self.preact_noise, self.postact_noise) if self.training else (0.0, 0.0)
+        drive, rate_noise = draw_noise(sigmas, self.net.n_neurons, steps, alpha, generator)
         if self.dynamics:
             return self._run_dynamics(steps, state, (v0, r0), alpha, drive, rate_noise, alone)
         run = recurrence(
@@ -354,7 +358,7 @@ class CTRNN(nn.Module):
         self,
         x: Tensor,
         state: State | Tensor | None,
-        start: tuple[Tensor, Tensor],
+        before: tuple[Tensor, Tensor],
         alpha: Tensor,
         noise: Tensor | None,
         rate_noise: Tensor | None,
@@ -366,12 +370,12 @@ class CTRNN(nn.Module):
         hidden = Matrix(self.hidden.weights, self.hidden.pattern)
         run = further.run(
             self._dynamics(),
-            self._variables(state, start[1], alone),
+            self._variables(state, before[1], alone),
             drive,
             hidden,
             self.readout.matrix,
             alpha,
-            *start,
+            *before,
             activation=self.activation,
             rate_noise=rate_noise,
             dt=self.dt,
@@ -415,74 +419,6 @@ class CTRNN(nn.Module):
         order = (2, 0, 1) if self.batch_first else (0, 2, 1)
         state = State(v.T, rates[-1].T, past, tuple(one.T for one in variables))
         return readout.permute(order), rates.permute(order), state
-
-    def _check_x(self, x: Any) -> None:
-        n = self.net.n_inputs
-        if not isinstance(x, Tensor):
-            raise TypeError(
-                f"`rnn(x)` needs a torch tensor; it got {type(x).__name__}. Use torch.as_tensor(x)."
-            )
-        if x.ndim not in (2, 3) or x.shape[-1] != n:
-            axes = "batch, time" if self.batch_first else "time, batch"
-            raise ValueError(
-                f"`rnn(x)` needs x of shape ({axes}, {n}) or (time, {n}), where {n} is the number of the "
-                f"network's input channels; it got {tuple(x.shape)}."
-            )
-        _arguments.same_device("rnn(x)", "x", x, self.hidden.values)
-        if 0 in x.shape[:-1]:
-            raise ValueError(
-                f"`rnn(x)` needs at least one time step and one trial; it got x of shape {tuple(x.shape)}."
-            )
-
-    def _start(self, state: State | Tensor | None, batch: int, alone: bool) -> tuple[Tensor, Tensor]:
-        """The state and the rates before the first step, each (neuron, batch)."""
-        f = ACTIVATIONS[self.activation].function
-        if state is None:
-            v = self.v0[:, None].expand(-1, batch)
-            return v, f(v)
-        call, n = "rnn(x, state)", self.net.n_neurons
-        if not isinstance(state, State | Tensor):
-            raise TypeError(
-                f"`{call}` needs the state that a former call returned, or v as a tensor; it got "
-                f"{type(state).__name__}."
-            )
-        v, r = (state.v, state.r) if isinstance(state, State) else (state, f(state))
-        axes, shape = ("neuron,", (n,)) if alone else ("batch, neuron", (batch, n))
-        for tensor in (v, r):
-            if tuple(tensor.shape) != shape:
-                raise ValueError(
-                    f"`{call}` needs a state of shape ({axes}) = {shape} for this x; "
-                    f"it got {tuple(tensor.shape)}."
-                )
-            _arguments.same_device(call, "the state", tensor, self.hidden.values)
-            _arguments.same_precision(call, "the state", tensor, self.hidden.values)
-        return (v[:, None], r[:, None]) if alone else (v.T, r.T)
-
-    def _draw_noise(
-        self, x: Tensor, alpha: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """The noise √(2/α) σ ε that drives the neurons and σ' ε' on the rates; None where it is off.
-
-        Both (time, neuron, batch), drawn step by step, so that a sequence in two parts gets the noise of
-        the whole.
-        """
-        _arguments.generator_on("rnn(x, generator=...)", generator, x.device)
-        if not self.training or not (self.preact_noise or self.postact_noise):
-            return None, None
-        shape = (self.net.n_neurons, x.shape[2])
-        sigmas = (self.preact_noise, self.postact_noise)
-        noises = [x.new_empty(len(x), *shape) if sigma else None for sigma in sigmas]
-        for step in zip(*(noise for noise in noises if noise is not None), strict=True):
-            for part in step:  # not `normal_`: torch.compile takes two of them for one and the same
-                part.copy_(torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype))
-        before, after = (
-            None if noise is None else noise.mul_(sigma) for noise, sigma in zip(noises, sigmas, strict=True)
-        )
-        if before is not None:
-            scale = (math.sqrt(2.0) * alpha.rsqrt())[:, None]
-            # in place where autograd need not know: the noise is as large as the rates
-            before = before * scale if scale.requires_grad else before.mul_(scale)
-        return before, after
 
     def to_connectome(self) -> Connectome:
         """The network with the weights and time constants that it has now, as a `Connectome`.
@@ -559,62 +495,11 @@ class CTRNN(nn.Module):
 
     def explain(self) -> str:
         """Which backend runs the recurrence, in which form each layer is multiplied, why, and its memory."""
-        values = self.hidden.values
-        late = self.delays
-        choice = choose_backend(self.backend, values.device, values.dtype, self.precision)
-        lines = [
-            f"{self.net!r} on {values.device} in {str(values.dtype).removeprefix('torch.')}",
-            f"recurrence: backend {choice.name!r}, {choice.reason}"
-            if not self.dynamics
-            else f"recurrence: step by step, with {', '.join(type(one).__name__ for one in self.dynamics)}",
-        ]
-        form = "torch" if self.dynamics else choice.name
-        for which, layer in zip(_WHICH, self.layers, strict=True):
-            lines.append(f"{which}: {layer.explain(form)}")
-        tau = "learnable" if self.leak.learnable else "fixed"
-        law = "from the signs of the neurons" if self.hidden.constraint is not None else "off"
-        lines.append(f"time constants: {tau}; Dale's law: {law}")
-        if late is not None:
-            lines.append(
-                f"delays: {late.extra_repr()}, read in one product over the last {late.window} steps"
-            )
-        lines.append(explain_memory(self))
-        return "\n".join(lines)
+        return explain(self)
 
     def extra_repr(self) -> str:
         precision = "" if self.precision == "exact" else f", precision={self.precision!r}"
         return f"{self.net!r}, dt={self.dt:g}, activation={self.activation!r}{precision}"
-
-
-def _connectome(network: Any, masks: Any, seed: Seed) -> Connectome:
-    if (network is None) == (masks is None):
-        raise TypeError(
-            "`CTRNN(...)` needs either a network (Connectome, area graph or structure) or "
-            "`sparsity_masks=[input, hidden, readout]`, not both and not neither."
-        )
-    if seed is not None and (masks is not None or isinstance(network, Connectome)):
-        raise ValueError(
-            "`CTRNN(seed=...)` is the seed of the wiring, and this network is wired already. For the same "
-            "initial weights each time pass generator=torch.Generator().manual_seed(...)."
-        )
-    if masks is not None:
-        if not isinstance(masks, list | tuple) or len(masks) != 3:
-            raise TypeError("`CTRNN(sparsity_masks=...)` needs a list of three, [input, hidden, readout].")
-        return Connectome(**fields_from_masks("CTRNN(sparsity_masks=...)", *masks))
-    if isinstance(network, Connectome):
-        return network
-    if isinstance(network, nn.Module) or not hasattr(network, "compile"):
-        raise TypeError(
-            "`CTRNN(network)` needs a Connectome, an area graph or a structure; it got "
-            f"{type(network).__name__}. For masks use CTRNN(sparsity_masks=[input, hidden, readout])."
-        )
-    net = network.compile(seed)
-    if not isinstance(net, Connectome):
-        raise TypeError(
-            "`CTRNN(network)` needs `network.compile(seed)` to give a Connectome; it gave "
-            f"{type(net).__name__}."
-        )
-    return net
 
 
 def _delays(net: Connectome, dt: float, wanted: Any, checkpoint: int | None, device: Any) -> Delays | None:

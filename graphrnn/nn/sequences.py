@@ -1,0 +1,64 @@
+"""What a CTRNN is called with: the input of a sequence, and the state to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from graphrnn.nn import _arguments
+from graphrnn.nn.state import State
+
+__all__ = ["check_x", "start"]
+
+
+def check_x(x: Any, n: int, batch_first: bool, like: Tensor) -> None:
+    """Refuse what is no input of n channels, on the device of `like`."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"`rnn(x)` needs a torch tensor; it got {type(x).__name__}. Use torch.as_tensor(x).")
+    if x.ndim not in (2, 3) or x.shape[-1] != n:
+        axes = "batch, time" if batch_first else "time, batch"
+        raise ValueError(
+            f"`rnn(x)` needs x of shape ({axes}, {n}) or (time, {n}), where {n} is the number of the "
+            f"network's input channels; it got {tuple(x.shape)}."
+        )
+    _arguments.same_device("rnn(x)", "x", x, like)
+    if 0 in x.shape[:-1]:
+        raise ValueError(
+            f"`rnn(x)` needs at least one time step and one trial; it got x of shape {tuple(x.shape)}."
+        )
+
+
+def start(
+    state: Any, v0: Tensor, f: Callable[[Tensor], Tensor], batch: int, alone: bool
+) -> tuple[Tensor, Tensor]:
+    """The state and the rates before the first step, each (neuron, batch).
+
+    Args:
+        state: what the caller handed over; None for the initial state.
+        v0: (neuron,) the initial state.
+        f: the activation.
+        batch: number of trials.
+        alone: whether x is one trial without a batch, and the state likewise.
+    """
+    if state is None:
+        v = v0[:, None].expand(-1, batch)
+        return v, f(v)
+    call, n = "rnn(x, state)", len(v0)
+    if not isinstance(state, State | Tensor):
+        raise TypeError(
+            f"`{call}` needs the state that a former call returned, or v as a tensor; it got "
+            f"{type(state).__name__}."
+        )
+    v, r = (state.v, state.r) if isinstance(state, State) else (state, f(state))
+    axes, shape = ("neuron,", (n,)) if alone else ("batch, neuron", (batch, n))
+    for tensor in (v, r):
+        if tuple(tensor.shape) != shape:
+            raise ValueError(
+                f"`{call}` needs a state of shape ({axes}) = {shape} for this x; "
+                f"it got {tuple(tensor.shape)}."
+            )
+        _arguments.same_device(call, "the state", tensor, v0)
+        _arguments.same_precision(call, "the state", tensor, v0)
+    return (v[:, None], r[:, None]) if alone else (v.T, r.T)
