@@ -271,6 +271,26 @@ MISTAKES = [
         "`rnn(x, state)` needs a state with the 1 variables of this network's dynamics; it got one with 0. "
         "Hand back the state that a former call returned.",
     ),
+    *(
+        (
+            lambda net, to=to: build(net, Adaptation(1.0))(
+                torch.zeros(1, 2, 2, dtype=torch.float64),
+                State(
+                    *torch.zeros(2, 1, N, dtype=torch.float64),
+                    variables=(torch.zeros(1, N, dtype=torch.float64).to(to),),
+                ),
+            ),
+            f"`rnn(x, state)` needs the state {wanted}.",
+        )
+        for to, wanted in (
+            ("meta", "on the network's device, cpu; it got meta. Move it with .to('cpu')"),
+            (
+                torch.float32,
+                "in the network's precision, torch.float64; it got torch.float32. "
+                "Convert it with .to(torch.float64)",
+            ),
+        )
+    ),
     (
         lambda net: Step(build(net, Adaptation(1.0))),
         "`Step(rnn)` has no place for further dynamics, and this network has Adaptation. Export one without.",

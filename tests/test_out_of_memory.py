@@ -7,9 +7,10 @@ import weakref
 
 import pytest
 import torch
+from kernel_cases import skip_where_missing
 
 import graphrnn as gr
-from graphrnn.kernels import BACKENDS
+from graphrnn.kernels import BACKENDS, Matrix, Pattern, recurrence
 
 SAID = (
     "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 79.10 GiB of which 5.00 "
@@ -123,6 +124,40 @@ def trained(rnn):
         rnn(sequence())[0].square().mean().backward()
         optimizer.step()
     return rnn.hidden.values.detach()
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_a_processor_whose_memory_does_not_suffice(backend):
+    """More than any machine can address: torch refuses at once."""
+    skip_where_missing(backend)
+    pattern = Pattern.from_pairs([0], [1], (2, 2))
+    one, start = Matrix(torch.ones(1), Pattern.from_pairs([0], [0], (2, 1))), torch.zeros(2, 1)
+    x = torch.ones(1, 1, 1).expand(10**15, 1, 1)
+    error = message_of(
+        lambda: recurrence(
+            torch.ones(1), pattern, None, torch.ones(2), start, start, input=one, x=x, backend=backend
+        )
+    )
+    assert re.fullmatch(
+        r"`recurrence` needs more memory on cpu to go forward through 1000000000000000 steps of 2 neurons "
+        rf"and 1 trials on the backend `{backend}`; it got: .*can't allocate memory: .*Take "
+        "checkpoint=44721360, a smaller batch, shorter sequences or another backend; parameters, "
+        "optimizer and state are as they were.",
+        str(error.value),
+    )
+
+
+def test_a_compiled_library_that_finds_no_memory(monkeypatch):
+    def full(*_, **__):
+        raise MemoryError("the native backend of graphrnn found no memory for its workspace")
+
+    monkeypatch.setattr(BACKENDS["torch"], "forward", full)
+    with pytest.raises(MemoryError) as error:
+        build()(sequence())
+    assert str(error.value) == said("forward", f"checkpoint=10, {OUT}").replace(
+        "CUDA out of memory. Tried to allocate 20.00 GiB",
+        "the native backend of graphrnn found no memory for its workspace",
+    )
 
 
 def test_other_errors_are_left_alone(monkeypatch):

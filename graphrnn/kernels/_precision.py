@@ -49,10 +49,12 @@ def rounded(numbers: Tensor, precision: str) -> Tensor:
     """
     if precision == EXACT:
         return numbers
+    if precision == "bf16":  # a type of torch, which rounds likewise
+        return numbers.to(torch.bfloat16).to(numbers.dtype)
     cut = 23 - MANTISSA_BITS[precision]
     bits = numbers.contiguous().view(torch.int32)
-    odd = (bits >> cut) & 1
-    near = (bits + (2 ** (cut - 1) - 1) + odd) & -(2**cut)
+    near = (bits >> cut).bitwise_and_(1)  # whether the number below is odd
+    near.add_(bits).add_(2 ** (cut - 1) - 1).bitwise_and_(-(2**cut))
     return torch.where(numbers.isnan(), numbers, near.view(torch.float32))
 
 

@@ -1,4 +1,4 @@
-"""What a pass says when a GPU's memory does not suffice for it."""
+"""What a pass says when memory does not suffice for it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ __all__ = ["with_room"]
 
 T = TypeVar("T")
 
+FULL = (torch.OutOfMemoryError, MemoryError)  # of a GPU, and of the compiled library
+ON_CPU = "can't allocate memory"  # what torch says in a plain RuntimeError
+
 
 def with_room(run: Callable[[], T], problem: Problem, backend: str, checkpoint: int, way: str) -> T:
-    """What `run` returns; where memory runs out, an error of the same type that names the ways out.
+    """What `run` returns; where memory runs out, an error that names the ways out.
 
-    The new error does not refer to the old one, whose traceback would keep the tensors of the pass alive.
+    It is of the type of the old one; on the CPU, where torch has none for it, of that of a GPU. The new error
+    does not refer to the old one, whose traceback would keep the tensors of the pass alive.
 
     Args:
         run: the pass.
@@ -30,10 +34,13 @@ def with_room(run: Callable[[], T], problem: Problem, backend: str, checkpoint: 
     """
     try:
         return run()
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not (isinstance(error, FULL) or ON_CPU in str(error)):
+            raise
+        kind = type(error) if isinstance(error, FULL) else torch.OutOfMemoryError
         said = ". ".join(str(error).split(". ")[:2]).rstrip(".")
     neurons, batch = problem.v0.shape
-    raise torch.OutOfMemoryError(
+    raise kind(
         f"`recurrence` needs more memory on {problem.v0.device} to go {way} through {problem.steps} steps of "
         f"{neurons} neurons and {batch} trials on the backend `{backend}`; it got: {said}. Take "
         f"{_ways_out(problem, checkpoint)}; parameters, optimizer and state are as they were."

@@ -392,6 +392,9 @@ class CTRNN(nn.Module):
                 f"`rnn(x, state)` needs a state with the {len(fresh)} variables of this network's dynamics; "
                 f"it got one with {len(given)}. Hand back the state that a former call returned."
             )
+        for one in given:
+            _arguments.same_device("rnn(x, state)", "the state", one, self.hidden.values)
+            _arguments.same_precision("rnn(x, state)", "the state", one, self.hidden.values)
         return given
 
     def _given_back(
