@@ -45,9 +45,9 @@ class TritonBackend:
         return {
             "one kernel for the sequence": cls(small=2**31),
             "a kernel for each step": cls(small=0, threshold=NO_TILES),
-            "a kernel for each step, long rows cut": cls(small=0, threshold=NO_TILES, split=2),
+            "a kernel for each step, long rows cut": cls(small=0, threshold=NO_TILES, split=13),
             "dense tiles": cls(small=0, threshold=1),
-            "dense tiles and synapses, long rows cut": cls(small=0, threshold=60, split=3),
+            "dense tiles and synapses, long rows cut": cls(small=0, threshold=60, split=5),
         }
 
     def unavailable(self, device: torch.device, dtype: torch.dtype, precision: str = "exact") -> str | None:
