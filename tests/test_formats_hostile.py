@@ -522,7 +522,7 @@ def test_a_tag_that_never_ends(ending):
         + b">"
     )
     assert limited(f"long{ending}", content, 60) == (
-        "cannot read this file: it has a tag of more than 16777216 bytes. No graph needs that; take another copy."
+        "cannot read this file: it has a tag of more than 4194304 bytes. No graph needs that; take another copy."
     )
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graphrnn.io import _pieces
@@ -50,6 +50,8 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("tables") / "net.csv"
 
 
+@example(text="a\nb\n\n\nc\n", block=1)
+@example(text="a,b\n\n1,2\n\n\n3,4\n", block=100)
 @given(text=TEXTS | TABLES, block=st.integers(1, 30))
 def test_rows_are_those_of_the_csv_module(path, text, block):
     path.write_bytes(text.encode())
