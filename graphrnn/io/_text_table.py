@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphrnn.io._gzip import ending, is_packed, packing, unpacking
-from graphrnn.io._pieces import is_plain, pieces, shape_of
+from graphrnn.io._pieces import pieces, plain, shape_of
 from graphrnn.io._progress import progress
 from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out, numbers
 
@@ -122,9 +122,11 @@ class TextTable:
         self._lines = 0  # before the text at hand
         self._text = next(self._texts, "")
         self._separator = _separator(self.path, self._text)
-        rows = self._quoted()
-        self.header: list[str] = next(rows, [])
-        rows.close()
+        self.header: list[str] = []
+        while not self.header and (self._text or self._more()):
+            rows = self._quoted()
+            self.header = next(rows, [])
+            rows.close()
 
     def check_packing(self) -> None:
         """Unpack a file of gzip to its end, where its checksum stands; much sooner done than reading rows."""
@@ -167,9 +169,10 @@ class TextTable:
     def _plain(self, width: int) -> Chunk | None:
         """The rows of a text whose cells are what stands between separators; None where it is another."""
         separator = self._separator
-        if not is_plain(self._text, separator):
+        found = plain(self._text, separator)
+        if found is None:
             return None
-        text = _EMPTY.sub("\n", self._text.replace("\r\n", "\n")).removeprefix("\n")
+        text = _EMPTY.sub("\n", found).removeprefix("\n")
         if not text:
             self._lines += self._text.count("\n")
             self._text = ""
