@@ -799,6 +799,8 @@ def test_names_that_do_not_fit(ending, name, message):
     [
         ("index-beyond-words.parquet", "cannot read 'index-beyond-words.parquet': it is truncated, damaged or no Parquet "
          "file. Take another copy."),
+        ("long-text.h5", "found a text of 2147483649 bytes at '/nodes/neurons/0/@library/area' of 'long-text.h5', which is "
+         "smaller. It is damaged; take another copy."),
         ("zero-bytes.mtx", "cannot read this file: it holds a zero byte, so it is no text. Take another copy."),
     ],
 )  # fmt: skip
