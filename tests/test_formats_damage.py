@@ -164,3 +164,28 @@ def test_a_table_of_text_that_was_cut_in_its_last_cell_is_warned_of(ending):
         "whole, and end it."
     ]
     assert caught[0].filename == __file__
+
+
+def test_a_text_in_hdf5_that_is_longer_than_its_file():
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    gr.io.write(NETWORKS["measured"], "net.h5")
+    with h5py.File("net.h5") as file:
+        place = file["nodes/neurons/0/name"].id.get_offset()
+    content = bytearray(Path("net.h5").read_bytes())
+    content[place : place + 4] = b"\xff\xff\xff\x7f"
+    assert limited("net.h5", bytes(content), 30) == (
+        "found a text of 2147483647 bytes at '/nodes/neurons/0/name' of 'net.h5', which is smaller. It is "
+        "damaged; take another copy."
+    )
+
+
+def test_a_mat_file_of_very_many_elements():
+    content = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x01\0\0\0\0\0\0\0" * 10**6
+    assert limited("many.mat", content, 30).startswith("cannot read this file: it is truncated, damaged")
+
+
+@pytest.mark.parametrize("text", [b"\n" * (40 << 20), b'"a","b"\n' * (1 << 20), b"a,b\n\n" * (1 << 21)])
+def test_a_large_table_is_refused_at_its_end(text):
+    assert limited("net.csv", b"pre,post\n" + text + b"a\n", 50).startswith(
+        "needs 2 cells in every row of 'net.csv'; row "
+    )

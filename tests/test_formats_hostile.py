@@ -522,7 +522,7 @@ def test_a_tag_that_never_ends(ending):
         + b">"
     )
     assert limited(f"long{ending}", content, 60) == (
-        "cannot read this file: it has a tag of more than 16777216 bytes. No graph needs that; take another copy."
+        "cannot read this file: it has a tag of more than 4194304 bytes. No graph needs that; take another copy."
     )
 
 
@@ -799,6 +799,8 @@ def test_names_that_do_not_fit(ending, name, message):
     [
         ("index-beyond-words.parquet", "cannot read 'index-beyond-words.parquet': it is truncated, damaged or no Parquet "
          "file. Take another copy."),
+        ("long-text.h5", "found a text of 2147483649 bytes at '/nodes/neurons/0/@library/area' of 'long-text.h5', which is "
+         "smaller. It is damaged; take another copy."),
         ("zero-bytes.mtx", "cannot read this file: it holds a zero byte, so it is no text. Take another copy."),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ __all__ = ["DIGEST", "Group", "check_heaps", "digest_of"]
 DIGEST = "blake2b"  # the attribute of a dataset of texts that graphrnn wrote
 
 _HEAP = b"GCOL\x01\x00\x00\x00"  # how a collection of texts begins
+_SMALLEST = 4096  # bytes of a collection, as the library makes them
 _REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])  # what stands for a text
 _BLOCK = 1 << 20  # bytes
 _SLICE = 1 << 17  # numbers that are looked at together
@@ -66,7 +67,7 @@ def _adds_up(data: mmap.mmap, place: int) -> bool:
         return False
     (size,) = struct.unpack_from("<Q", data, place + 8)
     at, stop = place + 16, place + size
-    if size < 16 or stop > len(data):
+    if size < _SMALLEST or stop > len(data):
         return False
     while at + 16 <= stop:
         number, length = struct.unpack_from("<H6xQ", data, at)
@@ -192,6 +193,12 @@ class Group:
             for start in range(0, len(dataset), _SLICE):
                 file.seek(place + start * _REFERENCE.itemsize)
                 references = np.fromfile(file, _REFERENCE, min(_SLICE, len(dataset) - start))
+                longest = int(references["length"].max(initial=0))
+                if longest > self.path.stat().st_size:  # for which the library would take memory
+                    raise ValueError(
+                        f"`{self.call}` found a text of {longest} bytes at {self._place(name)!r} of "
+                        f"{self.path.name!r}, which is smaller. It is damaged; take another copy."
+                    )
                 for heap in np.unique(references["heap"][references["length"] > 0]).tolist():
                     file.seek(min(heap + dataset.file.userblock_size, self.path.stat().st_size))
                     if file.read(len(_HEAP)) != _HEAP:

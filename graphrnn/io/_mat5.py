@@ -22,6 +22,7 @@ _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _LOGICAL, _COMPLEX = 0x200, 0x800
 _BLOCK = 1 << 20
+_MOST = 10_000  # elements of a file; its variables, and no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +87,11 @@ def variables(call: str, path: Path) -> list[Variable]:
     order = {b"IM": "<", b"MI": ">"}.get(bytes(data[126:128]))
     if order is None:
         raise ValueError("no header")
-    found = []
+    found: list[Variable] = []
     total = at = 128
-    while at < len(data):
+    for _ in range(_MOST):
+        if at >= len(data):
+            return found
         kind, body, at = _element(data, at, order, padded=False)
         if kind == _COMPRESSED:
             packed = body
@@ -99,7 +102,7 @@ def variables(call: str, path: Path) -> list[Variable]:
             kind, body, _ = _element(body, 0, order)
         if kind == _MATRIX:
             found.append(_variable(body, order))
-    return found
+    raise ValueError("very many elements")
 
 
 def _inflated(call: str, path: Path, packed: memoryview, total: int) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphrnn.io._gzip import DAMAGED
 
-__all__ = ["LONGEST", "MARK", "Shape", "is_plain", "pieces", "shape_of"]
+__all__ = ["LONGEST", "MARK", "Shape", "pieces", "plain", "shape_of"]
 
 LONGEST = 1 << 24  # bytes of one row; more is no table
 MARK = b"\xef\xbb\xbf"  # with which Windows programs begin a file of UTF-8
@@ -54,13 +54,33 @@ def pieces(call: str, path: Path, file: BinaryIO) -> Iterator[str]:
         ) from error
 
 
-def is_plain(text: str, separator: str) -> bool:
-    """Whether cells are what stands between separators: no quotes, and no spaces that do not count."""
-    return not (
-        '"' in text
-        or (" " in text and (text.startswith(" ") or f"{separator} " in text or "\n " in text))
-        or "\r" in text.replace("\r\n", "")
-    )
+def plain(text: str, separator: str) -> str | None:
+    """The text with the same cells between separators and lines, or None where only a parser can tell."""
+    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        return None
+    if '"' in text:
+        if '""' in text or not _frame_cells(text, separator):
+            return None
+        text = text.replace('"', "")
+    else:
+        while f"{separator} " in text:
+            text = text.replace(f"{separator} ", separator)
+    spaced = " " in text and (text.startswith(" ") or f"{separator} " in text or "\n " in text)
+    return None if spaced else text
+
+
+def _frame_cells(text: str, separator: str) -> bool:
+    """Whether each pair of quotes frames one cell, in which nothing separates."""
+    letters = np.frombuffer(text.encode(), np.uint8)
+    quotes = letters == ord('"')
+    within = (np.cumsum(quotes, dtype=np.uint8) & 1).astype(bool)
+    ends = (letters == ord(separator)) | (letters == ord("\n"))
+    if within[-1] or (within & ends).any():
+        return False
+    framed = np.concatenate([[True], ends, [True]])  # by one place further than the letters
+    places = np.flatnonzero(quotes)
+    return bool(framed[places[::2]].all() and framed[places[1::2] + 2].all())
 
 
 class Shape:

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphrnn.io._gzip import ending, is_packed, packing, unpacking
-from graphrnn.io._pieces import is_plain, pieces, shape_of
+from graphrnn.io._pieces import pieces, plain, shape_of
 from graphrnn.io._progress import progress
 from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out, numbers
 
 __all__ = ["Chunk", "TextTable", "write_text"]
 
+_EMPTY = re.compile("\n{2,}")  # rows between two others
 _USER = 6  # calls from the line that warns to the one of the user
 _CHUNK = 1 << 17  # rows that are written together
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
@@ -121,9 +122,11 @@ class TextTable:
         self._lines = 0  # before the text at hand
         self._text = next(self._texts, "")
         self._separator = _separator(self.path, self._text)
-        rows = self._quoted()
-        self.header: list[str] = next(rows, [])
-        rows.close()
+        self.header: list[str] = []
+        while not self.header and (self._text or self._more()):
+            rows = self._quoted()
+            self.header = next(rows, [])
+            rows.close()
 
     def check_packing(self) -> None:
         """Unpack a file of gzip to its end, where its checksum stands; much sooner done than reading rows."""
@@ -153,7 +156,7 @@ class TextTable:
             while self._text or self._more():
                 chunk = self._plain(width)
                 if chunk is None:
-                    chunk = self._checked(list(self._quoted()), start)
+                    chunk = self._checked(self._whole() or list(self._quoted()), start)
                 if chunk.count:
                     yield start, chunk
                 start += chunk.count
@@ -166,27 +169,44 @@ class TextTable:
     def _plain(self, width: int) -> Chunk | None:
         """The rows of a text whose cells are what stands between separators; None where it is another."""
         separator = self._separator
-        if not is_plain(self._text, separator):
+        found = plain(self._text, separator)
+        if found is None:
             return None
-        text = self._text.replace("\r\n", "\n")
+        text = _EMPTY.sub("\n", found).removeprefix("\n")
+        if not text:
+            self._lines += self._text.count("\n")
+            self._text = ""
+            return Chunk(0, False, list)
         text = text if text.endswith("\n") else f"{text}\n"
         shape = shape_of(text, separator, width)
         if not shape.even:
             return None
         if "\0" in text:
-            line = self._lines + text[: text.index("\0")].count("\n") + 1
+            line = self._lines + self._text[: self._text.index("\0")].count("\n") + 1
             raise ValueError(
                 f"`{self.call}` found a zero byte in line {line} of {self.path.name!r}, which no text has. "
                 "The file is damaged or no UTF-8; take another copy, or save it as CSV in UTF-8."
             )
+        self._lines += self._text.count("\n")
         self._text = ""
-        self._lines += shape.rows
 
         def columns() -> list[Sequence[str]]:
             cells = text.replace("\n", separator).split(separator)
             return [cells[place : shape.rows * width : width] for place in range(width)]
 
         return Chunk(shape.rows, shape.gaps, columns)
+
+    def _whole(self) -> list[list[str]]:
+        """The rows of a text that ends where a row ends, or none: those of `_quoted`, sooner."""
+        text, separator = io.StringIO(self._text, newline=""), self._separator
+        reader = csv.reader(text, delimiter=separator, skipinitialspace=True, strict=True)
+        try:
+            rows = list(filter(None, reader))
+        except csv.Error:
+            return []
+        self._lines += reader.line_num
+        self._text = ""
+        return rows
 
     def _quoted(self) -> Generator[list[str]]:
         """The rows of a text with quotes that are not empty; the last one may go on in the next text."""

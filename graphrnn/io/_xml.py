@@ -26,7 +26,7 @@ __all__ = [
 
 _LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 20
-_LONGEST = 1 << 24  # bytes of a tag with its attributes
+_LONGEST = 1 << 22  # bytes of a tag with its attributes
 _OPEN = 1000  # elements, at about which the first look ends
 _DEEPEST = 50  # elements within each other; a graph needs eight
 _LINES = 1 << 16  # that are written together
