@@ -20,6 +20,7 @@ __all__ = ["NO_TILES", "SIZE", "Layout", "Rest", "Tiles", "layout", "rows_of"]
 SIZE = 32  # rows and columns of a dense tile
 NO_TILES = SIZE * SIZE + 1  # more synapses than a tile can have
 LANES = 8  # rows of a job
+FEWEST = 0.1  # of the synapses in tiles, for any to be made: they cost a second launch per step
 FEWEST_SPLIT = 256  # synapses of a row that are never cut
 PORTION = 2**25  # synapses in which tiles are looked for at once
 JOBS = 1024  # as many as a GPU can use at once
@@ -125,7 +126,7 @@ def _tiles(start: Tensor, col: Tensor, n_cols: int, threshold: int) -> tuple[Til
         inside.append(found.inside)
         outside.append(found.outside)
         number += len(found.number)
-    if number == 0:
+    if number == 0 or sum(map(len, inside)) < FEWEST * len(col):
         return None, None
     numbers = torch.cat(tiles)
     row, column = numbers // -(-n_cols // SIZE), numbers % -(-n_cols // SIZE)
