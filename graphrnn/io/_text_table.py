@@ -172,7 +172,8 @@ class TextTable:
         found = plain(self._text, separator)
         if found is None:
             return None
-        text = _EMPTY.sub("\n", found).removeprefix("\n")
+        text = _EMPTY.sub("\n", found) if "\n\n" in found else found
+        text = text.removeprefix("\n")
         if not text:
             self._lines += self._text.count("\n")
             self._text = ""
