@@ -138,7 +138,10 @@ def damaged_h5():
         ids[-1] = 9
         file["edges/a__a/target_node_id"] = ids
         file["edges/a__a/target_node_id"].attrs["node_population"] = "a"
-    message = "needs ids of 'a' from 0 to 8 at '/edges/a__a/target_node_id' of 'net.h5'; number 6000000 is 9."
+    message = (
+        "needs ids of 'a' from 0 to 8 at '/edges/a__a/target_node_id' of 'net.h5'; number 6000000 is 9. "
+    )
+    message += "Correct it there."
     return Path("m.h5").read_bytes(), message
 
 

@@ -320,7 +320,10 @@ DAMAGED_NPY = (
             "needs finite numbers in the matrix; row 0, column 1 (from 0) has nan. Put 0 where there is no synapse.",
         ),
         (np.array([[1j, 0], [0, 0]]), DAMAGED_NPY),
-        (np.array([["a", "b"], ["c", "d"]]), "needs a matrix of real numbers; that of the file holds <U1."),
+        (
+            np.array([["a", "b"], ["c", "d"]]),
+            "needs a matrix of real numbers; that of the file holds <U1. Save its real part.",
+        ),
         (np.zeros((0, 0)), "found an empty matrix. A network has at least one neuron."),
     ],
 )
@@ -354,7 +357,7 @@ def test_a_billion_numbers_in_the_header_of_a_small_array():
         ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 nan\n",
          "needs finite numbers in the matrix; row 0, column 0 (from 0) has nan. Put 0 where there is no synapse."),
         ("%%MatrixMarket matrix coordinate complex general\n2 2 1\n1 1 1 1\n",
-         "needs a matrix of real numbers; that of the file holds complex128."),
+         "needs a matrix of real numbers; that of the file holds complex128. Save its real part."),
     ],
 )  # fmt: skip
 def test_a_matrix_market_file_that_cannot_be(text, message):
@@ -532,7 +535,10 @@ GRAPHML = '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('<node id="a"/><node id="a"/>', "needs each node once; the id 'a' is listed more often."),
+        (
+            '<node id="a"/><node id="a"/>',
+            "needs each node once; the id 'a' is listed more often. Take the others out.",
+        ),
         ("<node/>", "cannot read this file: a node has no id. Correct it there."),
         (
             '<node id="a"/><edge source="a"/>',
@@ -625,7 +631,7 @@ def billion(file):
          "is 4000000000."),
         (link, "found a link at '/edges/neurons__neurons/0/syn_weight' of 'net.h5', which may lead to another file. Copy "
          "what it points to into the file."),
-        (text, "needs numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5'; it holds object."),
+        (text, "needs numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5'; it holds object. Write them as numbers there."),
         (fewer, "needs 5 values of 'syn_weight' in '/edges/neurons__neurons/0'; there are 1."),
         (elsewhere, "found data of another file at '/edges/neurons__neurons/source_node_id' of 'net.h5'. Copy them into "
          "the file."),

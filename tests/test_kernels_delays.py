@@ -172,11 +172,12 @@ def test_messages(call, message):
     [
         (torch.zeros(3, 4), "rates of one step (neuron, batch)"),
         (torch.zeros(5, 3, 4), "5 steps"),
+        (torch.zeros(902, 3, 4), "902 steps"),
     ],
 )
-def test_a_start_that_is_shorter_than_the_delays(backend, r0, got):
+def test_a_start_of_another_length_than_the_delays(backend, r0, got):
     delays = delayed_pattern([0, 1, 2], [1, 2, 0], [0, 50, 900], 3)
-    with pytest.raises(ValueError, match="needs `r0` of all 901 steps") as caught:
+    with pytest.raises(ValueError, match="needs `r0` of the 901 steps") as caught:
         recurrence(
             torch.ones(3),
             delays.pattern,
@@ -187,6 +188,6 @@ def test_a_start_that_is_shorter_than_the_delays(backend, r0, got):
             backend=backend,
         )
     assert str(caught.value) == (
-        "`recurrence` needs `r0` of all 901 steps that the delays in `pattern` reach, (window, neuron, "
+        "`recurrence` needs `r0` of the 901 steps that the delays in `pattern` reach, (window, neuron, "
         f"batch); it got {got}. Pass the rates of the last `Delayed.window` steps, the oldest first."
     )

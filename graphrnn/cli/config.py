@@ -19,7 +19,7 @@ _MANY = ("dynamics", "plasticity", "penalty")
 MODEL = (
     *("activation", "dt", "tau", "noise", "dale"),
     *("learn_tau", "tau_bounds", "postact_noise", "positivity_constraints", "delays", "bias", "init"),
-    *("gain", "spectral_radius", "initial_state", "backend", "precision"),
+    *("gain", "spectral_radius", "initial_state", "backend", "checkpoint", "precision"),
 )
 _TRAINING = (
     *("epochs", "trials", "batch_size", "optimizer", "learning_rate", "weight_decay", "clip", "patience"),

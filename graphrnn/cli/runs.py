@@ -130,11 +130,11 @@ def _check_resume(net: Connectome, settings: Settings) -> None:
     out = settings.out
     if not settings.resume:
         raise ValueError(f"found a checkpoint in {str(out)!r}. Go on with --resume, or give another folder.")
-    there = read_settings(out)
+    there = {**Settings(out).kept, **read_settings(out)}  # an older graphrnn wrote fewer of them
     for name, here in settings.kept.items():
-        if there.get(name) != here:
+        if there[name] != here:
             raise ValueError(
-                f"found a run with {name} {there.get(name)} in {str(out)!r}; this call has {here}. "
+                f"found a run with {name} {there[name]} in {str(out)!r}; this call has {here}. "
                 "Go on with the same, or give another folder."
             )
     if io.read(out / "network.npz") != net:

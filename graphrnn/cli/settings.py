@@ -101,8 +101,12 @@ def build(net: Connectome, settings: Settings) -> CTRNN:
     """The network before training; the same settings give the same weights."""
     import torch
 
+    from graphrnn.kernels import choose_backend
     from graphrnn.nn import CTRNN
 
+    # Made on the CPU, so that a seed gives the same weights on every device; its backend may not run there.
+    place, model = device(settings.device), dict(settings.model)
+    backend = "auto" if place.type == "cpu" else model.pop("backend", "auto")
     rnn = CTRNN(
         net,
         dt=settings.dt,
@@ -112,8 +116,11 @@ def build(net: Connectome, settings: Settings) -> CTRNN:
         dale=settings.dale,
         dynamics=[dynamics("graphrnn train", table) for table in settings.dynamics] or None,
         generator=torch.Generator().manual_seed(settings.seed),
-        **settings.model,
-    ).to(device(settings.device))
+        **model,
+    ).to(place)
+    if backend != "auto":
+        choose_backend(backend, place, rnn.hidden.values.dtype, rnn.precision)
+        rnn.backend = backend
     for table in settings.plasticity:
         if "plasticity" not in table:
             raise ValueError("needs a number for `plasticity` in every [[plasticity]].")

@@ -118,7 +118,9 @@ class Elements:
         repeated = np.flatnonzero(first[ids] != np.arange(len(ids)))
         if repeated.size:
             name = names[ids[repeated[0]]]
-            raise ValueError(f"`{call}` needs each node once; the id {name!r} is listed more often.")
+            raise ValueError(
+                f"`{call}` needs each node once; the id {name!r} is listed more often. Take the others out."
+            )
         order = np.argsort(first, kind="stable")
         rank = np.empty(len(names), np.int32)
         rank[order] = np.arange(len(names), dtype=np.int32)

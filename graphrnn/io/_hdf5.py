@@ -171,7 +171,7 @@ class Group:
         if not self._is_text(dataset):
             raise ValueError(
                 f"`{self.call}` needs texts at {self._place(name)!r} of {self.path.name!r}; it holds "
-                f"{dataset.dtype}."
+                f"{dataset.dtype}. Write them as texts there."
             )
         self._check_references(name, dataset)
         texts = [text.decode() for text in dataset[:].tolist()]
@@ -234,7 +234,7 @@ class Group:
         if dataset.dtype.kind not in "biuf":
             raise ValueError(
                 f"`{self.call}` needs numbers at {self._place(name)!r} of {self.path.name!r}; it holds "
-                f"{dataset.dtype}."
+                f"{dataset.dtype}. Write them as numbers there."
             )
         return dataset
 
@@ -249,7 +249,7 @@ class Group:
         if dataset.dtype.kind not in "iu":
             raise ValueError(
                 f"`{self.call}` needs whole numbers at {self._place(name)!r} of {self.path.name!r}; it "
-                f"holds {dataset.dtype}."
+                f"holds {dataset.dtype}. Write them as integers there."
             )
         for start in range(0, len(dataset), _SLICE):
             values = self._slice(name, dataset, slice(start, start + _SLICE))
@@ -258,7 +258,7 @@ class Group:
                 raise ValueError(
                     f"`{self.call}` needs {what} from 0 to {limit - 1} at {self._place(name)!r} of "
                     f"{self.path.name!r}; number "
-                    f"{start + row + 1} is {values[row]}."
+                    f"{start + row + 1} is {values[row]}. Correct it there."
                 )
 
     def attribute(self, name: str, of: str = "") -> str | None:

@@ -40,6 +40,7 @@ def network_of_text(call: str, table: TextTable, choices: Choices) -> Connectome
     table.check_packing()
     for _ in table.chunks("checking"):  # that every row is there, before any takes memory
         pass
+    table.warn_of_a_cut()
     for start, chunk in table.chunks("reading"):
         for number, (name, *cells) in enumerate(zip(*chunk.columns(), strict=True), start + 1):
             rows.append(name)

@@ -88,7 +88,10 @@ def network_of_matrix(
             "with matrix=..., or list its edges in a table."
         )
     if matrix.dtype.kind not in "biuf":
-        raise ValueError(f"`{call}` needs a matrix of real numbers; that of the file holds {matrix.dtype}.")
+        raise ValueError(
+            f"`{call}` needs a matrix of real numbers; that of the file holds {matrix.dtype}. "
+            "Save its real part."
+        )
     coo = coo_array(matrix) if issparse(matrix) else None
     post, pre = (coo.row, coo.col) if coo is not None else np.nonzero(matrix)
     data = coo.data if coo is not None else matrix[post, pre]
@@ -121,7 +124,9 @@ def _neurons(
     if choices.nodes is None:
         listed = [f"hidden/{i}" for i in range(count)] if names is None else list(names)
         if len(set(listed)) < count:
-            raise ValueError(f"`{call}` needs different names of the neurons; some above the columns repeat.")
+            raise ValueError(
+                f"`{call}` needs different names of the neurons; some above the columns repeat. Rename them."
+            )
         return listed, {}
     listed, nodes = read_nodes(call, choices.nodes, choices)
     if len(listed) != count or (names is not None and list(names) != listed):

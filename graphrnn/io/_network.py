@@ -171,7 +171,7 @@ def _given_kinds(
         if kinds.setdefault(ends, kind) != kind:
             raise ValueError(
                 f"`{call}` needs one kind for all synapses from {ends[0]!r} to {ends[1]!r}; it found "
-                f"{kinds[ends]} and {kind}."
+                f"{kinds[ends]} and {kind}. Read no kinds with columns={{'kind': None}}."
             )
     return kinds
 

@@ -65,7 +65,9 @@ def layout(
         for start, stop, word in zip([0, *stops], stops, ranked.tolist(), strict=False):
             name = area.words[word]
             if not name:
-                raise ValueError(f"`{call}` needs names of areas that are not empty.")
+                raise ValueError(
+                    f"`{call}` needs names of areas that are not empty. Name the area of every neuron."
+                )
             given = None if level is None or role != "area" else _level(call, name, level[rows[start:stop]])
             made.append(Node(name, role, start, stop, given))
         nodes[role] = tuple(made)
@@ -85,7 +87,7 @@ def _level(call: str, area: str, levels: NDArray[np.float64]) -> float | None:
             "Split the area or give one level."
         )
     if np.isinf(levels[0]):
-        raise ValueError(f"`{call}` needs finite levels; that of the area {area!r} is not.")
+        raise ValueError(f"`{call}` needs finite levels; that of the area {area!r} is not. Correct it there.")
     return float(levels[0])
 
 

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import re
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from graphrnn.io._cut import warn_of_a_cut
 from graphrnn.io._gzip import ending, is_packed, packing, unpacking
 from graphrnn.io._pieces import pieces, plain, shape_of
 from graphrnn.io._progress import progress
@@ -22,7 +22,6 @@ from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out,
 __all__ = ["Chunk", "TextTable", "write_text"]
 
 _EMPTY = re.compile("\n{2,}")  # rows between two others
-_USER = 6  # calls from the line that warns to the one of the user
 _CHUNK = 1 << 17  # rows that are written together
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
 
@@ -135,18 +134,10 @@ class TextTable:
             for _ in self._texts:
                 pass
 
-    def _warn_of_a_cut(self) -> None:
+    def warn_of_a_cut(self) -> None:
         """Warn of a last row that nothing ends: a file cut within its last cell reads as if whole."""
-        if is_packed(self.path):
-            return  # gzip has a checksum
-        self._raw.seek(-1, os.SEEK_END)
-        if self._raw.read() not in (b"\n", b"\r"):
-            warnings.warn(
-                f"`{self.call}` found no line end after the last row of {self.path.name!r}. A file "
-                "of graphrnn has one, so one that lacks it was cut: take another copy. In any other, see "
-                "that its last row is whole, and end it.",
-                stacklevel=_USER,
-            )
+        if not is_packed(self.path):  # gzip has a checksum
+            warn_of_a_cut(self.call, self.path, "row")
 
     def chunks(self, doing: str) -> Iterator[tuple[int, Chunk]]:
         """All rows in chunks, each with the number of rows before it; `doing` is what a bar says."""
@@ -259,7 +250,7 @@ class TextTable:
         for start, chunk in self.chunks("checking"):  # all of the file, before any of it takes memory
             if numeric or chunk.gaps:
                 self._check(what, columns, names, start, chunk.columns())
-        self._warn_of_a_cut()
+        self.warn_of_a_cut()
         parts: dict[str, list[NDArray[Any]]] = {name: [] for name in columns}
         for start, chunk in self.chunks("reading"):
             cells = chunk.columns()

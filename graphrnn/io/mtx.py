@@ -11,6 +11,7 @@ from typing import Any
 from graphrnn._files import replacing
 from graphrnn.connectome import Connectome
 from graphrnn.io._choices import Choices
+from graphrnn.io._cut import warn_of_a_cut
 from graphrnn.io._matrix import network_of_matrix, only_network, sparse_matrix
 
 __all__ = ["read", "write"]
@@ -44,6 +45,7 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
         words, sizes, start = _header(path)
         pattern = words[3] == "pattern"
         _check_entries(path, words, sizes, start)
+        warn_of_a_cut(call, path, "entry")
         matrix = mmread(_with_last_line_ended(path), spmatrix=False)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error

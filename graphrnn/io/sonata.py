@@ -327,7 +327,8 @@ def _ends(
         ends.append(ids + place[population][0])
     if len(ends[0]) != len(ends[1]):
         raise ValueError(
-            f"`{call}` needs as many source as target ids; there are {len(ends[0])} and {len(ends[1])}."
+            f"`{call}` needs as many source as target ids; there are {len(ends[0])} and {len(ends[1])}. "
+            "Take another copy."
         )
     return ends[0], ends[1]
 

@@ -70,7 +70,7 @@ def _forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
                 return forward_in_parts(run, problem, checkpoint)
             return run.forward(problem, save_states)
 
-    rates, states, v_last, output = with_room(forward, problem, backend, checkpoint, "forward")
+    rates, states, v_last, output = with_room(forward, problem, problem.steps, backend, checkpoint, "forward")
     return rates, _or_nothing(states, rates), v_last, _or_nothing(output, rates)
 
 
@@ -98,7 +98,8 @@ def _backward(*inputs: Any) -> list[Tensor]:
                 return backward_in_parts(run, problem, checkpoint, rates, states, grads, asked)
             return run.backward(problem, rates, states if states.numel() else None, grads, asked)
 
-    gradients = with_room(back, problem, backend, checkpoint, "back")
+    steps = problem.steps if checkpoint else len(rates)
+    gradients = with_room(back, problem, steps, backend, checkpoint, "back")
     return [gradient for gradient in gradients if gradient is not None]
 
 

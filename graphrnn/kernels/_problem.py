@@ -10,10 +10,9 @@ from torch import Tensor
 from graphrnn import _checks
 from graphrnn.kernels import _arguments
 from graphrnn.kernels._precision import check_precision
-from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Problem
-from graphrnn.kernels.delays import window_of
+from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["check_problem"]
@@ -79,19 +78,14 @@ def _check_start(call: str, v0: Any, r0: Any, n: int, batch: int | None, checkpo
         )
 
 
-_last_column: Remembered[int] = Remembered()
-
-
 def _check_window(call: str, pattern: Pattern, r0: Tensor) -> None:
-    """Whether the columns lie in the window of r0: others would read memory of somebody else."""
+    """Whether r0 is the window of the delays; in another, synapses would read other steps, or no rates."""
     if torch.compiler.is_compiling() or not pattern.n_synapses:
         return
-    last = _last_column.get((pattern.col,), None, lambda: int(pattern.col.max()))
-    n, window = pattern.shape[0], window_of(r0)
-    if last >= window * n:
-        needed = last // n + 1
-        got = f"{window} steps" if r0.ndim == 3 else "rates of one step (neuron, batch)"
+    window = window_of_pattern(pattern)
+    if window != window_of(r0):
+        got = f"{window_of(r0)} steps" if r0.ndim == 3 else "rates of one step (neuron, batch)"
         raise ValueError(
-            f"`{call}` needs `r0` of all {needed} steps that the delays in `pattern` reach, (window, neuron, "
+            f"`{call}` needs `r0` of the {window} steps that the delays in `pattern` reach, (window, neuron, "
             f"batch); it got {got}. Pass the rates of the last `Delayed.window` steps, the oldest first."
         )

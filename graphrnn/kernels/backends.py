@@ -67,7 +67,7 @@ def choose_backend(
     Args:
         name: a backend, or `"auto"` for the fastest that is available, but for `torch_sparse`, which is
             taken by name alone, and `triton`, which is taken on CUDA alone and there only if it agrees with
-            `torch` on a small network, checked once in a process.
+            `torch` on a small network, checked once in a process and precision.
         device: where the tensors are.
         dtype: their precision.
         precision: that of the inputs of products, as in `recurrence`.
@@ -106,7 +106,7 @@ def _fastest(device: torch.device, dtype: torch.dtype, precision: str, place: st
             continue
         why = backend.unavailable(device, dtype, precision)
         if why is None and name in ON_CUDA:
-            why = _self_check(device)
+            why = _self_check(device, dtype, precision)
         if why is None:
             return Choice(name, reason)
         reason += f"; `{name}` is not: {why}"
@@ -114,21 +114,23 @@ def _fastest(device: torch.device, dtype: torch.dtype, precision: str, place: st
 
 
 @cache
-def _disagreement(device: torch.device) -> str | None:
-    """Once in a process and for each device, what the self-check of `triton` finds there."""
+def _disagreement(device: torch.device, dtype: torch.dtype, precision: str) -> str | None:
+    """Once in a process, for each device and precision, what the self-check of `triton` finds there."""
     with torch.inference_mode(False), torch.no_grad():
-        return disagreement(TritonBackend.ways(), BACKENDS["torch"], device)
+        return disagreement(TritonBackend.ways(), BACKENDS["torch"], device, dtype, precision)
 
 
-def _checked(device: torch.device) -> str | None:
-    return _disagreement(device)
+def _checked(device: torch.device, dtype: torch.dtype, precision: str) -> str | None:
+    return _disagreement(device, dtype, precision)
 
 
 # torch.compile asks this when it compiles, and remembers the answer.
-_self_check: Callable[[torch.device], str | None] = torch.compiler.assume_constant_result(_checked)  # type: ignore[no-untyped-call]
+_self_check: Callable[[torch.device, torch.dtype, str], str | None] = torch.compiler.assume_constant_result(
+    _checked
+)  # type: ignore[no-untyped-call]
 
 
-def explain_backend(name: str, pattern: Pattern) -> str:
+def explain_backend(name: str, pattern: Pattern, precision: str = "exact") -> str:
     """In which form, dense or sparse, a backend runs a pattern, and why.
 
     Example:
@@ -137,4 +139,4 @@ def explain_backend(name: str, pattern: Pattern) -> str:
     """
     if name == REFERENCE:
         return "one dense matrix, differentiated by torch"
-    return BACKENDS[name].explain(pattern)
+    return BACKENDS[name].explain(pattern, precision)

@@ -110,7 +110,7 @@ class Backend(Protocol):
         """Why this backend cannot run there in that precision, as half a sentence; None if it can."""
         ...
 
-    def explain(self, pattern: Pattern) -> str:
+    def explain(self, pattern: Pattern, precision: str = "exact") -> str:
         """In which form, dense or sparse, the parts of a pattern run here, and why."""
         ...
 

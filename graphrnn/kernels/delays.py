@@ -13,9 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.pattern import LIMIT, Pattern
 
-__all__ = ["Delayed", "by_delay", "delayed_pattern", "earlier", "window_of", "windows", "windows_of_run"]
+__all__ = [
+    "Delayed",
+    "by_delay",
+    "delayed_pattern",
+    "earlier",
+    "window_of",
+    "window_of_pattern",
+    "windows",
+    "windows_of_run",
+]
 
 
 class Delayed(NamedTuple):
@@ -70,6 +80,17 @@ def delayed_pattern(post: Any, pre: Any, steps: Any, n: int) -> Delayed:
 
 def _starts(rows: Any, n: int) -> Any:
     return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
+
+
+_windows: Remembered[int] = Remembered()
+
+
+def window_of_pattern(pattern: Pattern) -> int:
+    """How many steps the synapses of a pattern read: the longest delay and one more."""
+    if not pattern.n_synapses:
+        return 1
+    n_post = pattern.shape[0]
+    return _windows.get((pattern.t_col,), n_post, lambda: int(pattern.t_col.max()) // n_post + 1)
 
 
 def window_of(r0: Tensor) -> int:

@@ -69,7 +69,7 @@ def recurrence(
         rate_noise: noise after the activation (time, neuron, batch), without gradient; default none.
         checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
             again in the backward pass: less memory for a second forward pass. Default None keeps all.
-        backend: one of `available_backends(device)`; `"auto"` is the fastest of them.
+        backend: one of `available_backends(device)`; `"auto"` as in `choose_backend`.
         precision: "exact" multiplies the numbers as they are; "tf32" (10 bits of mantissa) and "bf16" (7
             bits), of float32 alone, first round the inputs of every product to nearest even: W, W_in and
             W_out, rates and x, and the gradients going back. Sums, v and the gradients of the values stay

@@ -37,7 +37,7 @@ class TorchBackend:
             return f"torch's sparse products need float32 or float64, not {str(dtype)[6:]}"
         return None
 
-    def explain(self, pattern: Pattern) -> str:
+    def explain(self, pattern: Pattern, precision: str = "exact") -> str:
         return csr.explain(pattern)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:

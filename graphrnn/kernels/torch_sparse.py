@@ -40,7 +40,7 @@ class TorchSparseBackend:
             return f"the recurrence on torch-sparse needs float32 or float64, not {str(dtype)[6:]}"
         return missing(device.type)
 
-    def explain(self, pattern: Pattern) -> str:
+    def explain(self, pattern: Pattern, precision: str = "exact") -> str:
         return (
             f"density {pattern.density:.3g}: all products and the gradient of the values sparse, through "
             "torch_sparse.SparseTensor"

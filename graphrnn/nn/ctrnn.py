@@ -79,8 +79,8 @@ class CTRNN(nn.Module):
         batch_first: sequences are (batch, time, …), default, or else (time, batch, …).
         checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
             again in the backward pass: less memory for a second forward pass. Default None keeps all.
-        backend: "auto" or the name of a backend, of which "auto" takes any but "torch_sparse"; `explain`
-            shows the choice.
+        backend: "auto" or the name of a backend. "auto" takes the fastest that runs on the device, never
+            "torch_sparse", and "triton" on CUDA alone, after a check there; `explain` shows the choice.
         precision: "exact", or "tf32" or "bf16" to round the inputs of every product of the sequence (float32
             alone); v, sums and gradients of the weights stay in float32.
         seed: seed of the wiring, for a graph or structure that is compiled here.

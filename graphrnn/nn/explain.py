@@ -26,7 +26,8 @@ def explain(rnn: CTRNN) -> str:
     ]
     form = "torch" if rnn.dynamics else choice.name
     for which, layer in zip(("input", "hidden", "readout"), rnn.layers, strict=True):
-        lines.append(f"{which}: {layer.explain(form)}")
+        pattern = late.pattern if late is not None and which == "hidden" else None
+        lines.append(f"{which}: {layer.explain(form, precision=rnn.precision, pattern=pattern)}")
     tau = "learnable" if rnn.leak.learnable else "fixed"
     law = "from the signs of the neurons" if rnn.hidden.constraint is not None else "off"
     lines.append(f"time constants: {tau}; Dale's law: {law}")

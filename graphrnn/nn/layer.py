@@ -276,16 +276,20 @@ class SparseLayer(nn.Module):
         y = sparse_matmul(self.weights, self.pattern, x)
         return y if self.bias is None else y + self.bias[:, None]
 
-    def explain(self, backend: str = "torch") -> str:
+    def explain(
+        self, backend: str = "torch", *, precision: str = "exact", pattern: Pattern | None = None
+    ) -> str:
         """How many synapses there are, in which form, dense or sparse, they are multiplied, and why.
 
         Args:
             backend: the backend of the recurrence that multiplies them; the default also says what
                 calling the layer itself does.
+            precision: of the products.
+            pattern: what they go through instead of the layer's own, as under delays.
         """
         post, pre = self.pattern.shape
         count = f"{self.pattern.n_synapses:,} of {post * pre:,} possible synapses"
-        return f"{count}; {explain_backend(backend, self.pattern)}"
+        return f"{count}; {explain_backend(backend, pattern or self.pattern, precision)}"
 
     def check_saved(self, state: Mapping[str, Any], prefix: str, constraint: Any = None) -> Synapses | None:
         """Refuse values that were saved for other synapses.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["explain_memory", "memory_of_runs"]
 
 LATE = 20  # bytes per synapse: a second pattern, and the order of the synapses in it
+WINDOWS = 6  # of (window, neuron, batch): r0, what a backend makes of it, and the same on the way back
 
 
 def memory_of_runs(rnn: CTRNN, training: bool) -> Memory | None:
@@ -31,8 +32,10 @@ def memory_of_runs(rnn: CTRNN, training: bool) -> Memory | None:
     )
     # What makes weights of values keeps a copy and its gradient, plasticity also where the weights began.
     copies = 2 * (rnn.hidden.constraint is not None) + 4 * (rnn.hidden.plasticity is not None)
-    late = 0 if rnn.delays is None else LATE + 2 * values.element_size()
-    return found._replace(synapse=found.synapse + copies * values.element_size() + late)
+    item, late, window = values.element_size(), 0, 0
+    if rnn.delays is not None:
+        late, window = LATE + 2 * item, WINDOWS * rnn.delays.window
+    return found._replace(synapse=found.synapse + copies * item + late, trial=found.trial + window * item)
 
 
 def explain_memory(rnn: CTRNN) -> str:

@@ -21,6 +21,7 @@ def time_in_turns(
     *,
     rounds: int = 5,
     warmup: int = 1,
+    turn: float = 0.0,
     device: torch.device | str = "cpu",
 ) -> dict[str, list[float]]:
     """Times functions in turns, A B C, A B C, and so on.
@@ -31,13 +32,15 @@ def time_in_turns(
         contenders: functions without arguments, by name.
         rounds: how often each is timed.
         warmup: how often each is called before, untimed.
+        turn: seconds that a turn lasts at least. A call that is shorter is made several times, as in a loop
+            of training, and their mean counts; default 0, one call.
         device: where they work.
 
     Returns:
-        The seconds of each call, in the order of `contenders`.
+        The seconds of a call in each round, in the order of `contenders`.
 
     Raises:
-        ValueError, TypeError: for `rounds` below 1 or `warmup` below 0.
+        ValueError, TypeError: for `rounds` below 1, or `warmup` or `turn` below 0.
 
     Example:
         >>> seconds = time_in_turns({"short": lambda: sum(range(10)), "long": lambda: sum(range(10**6))})
@@ -46,6 +49,7 @@ def time_in_turns(
     """
     _checks.count(f"time_in_turns(..., rounds={rounds!r})", "rounds", rounds)
     _checks.count(f"time_in_turns(..., warmup={warmup!r})", "warmup", warmup, 0)
+    _checks.nonnegative(f"time_in_turns(..., turn={turn!r})", "turn", turn)
     wait = _waiter(torch.device(device))
     for contender in contenders.values():
         for _ in range(warmup):
@@ -53,12 +57,21 @@ def time_in_turns(
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, contender in contenders.items():
-            wait()
-            start = time.perf_counter()
-            contender()
-            wait()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(_mean(contender, wait, turn))
     return seconds
+
+
+def _mean(contender: Callable[[], Any], wait: Callable[[], None], turn: float) -> float:
+    """Seconds of a call, of as many as a turn takes."""
+    wait()
+    start, calls = time.perf_counter(), 0
+    while True:
+        contender()
+        wait()
+        calls += 1
+        passed = time.perf_counter() - start
+        if passed >= turn:
+            return passed / calls
 
 
 def _waiter(device: torch.device) -> Callable[[], None]:

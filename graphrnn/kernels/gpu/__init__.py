@@ -57,9 +57,9 @@ class TritonBackend:
             return f"its kernels need float32 or float64, not {str(dtype)[6:]}"
         return missing(device)
 
-    def explain(self, pattern: Pattern) -> str:
-        small = plan.small("exact") if self._small is None else self._small
-        return plan.explain(pattern, small, self._threshold, self._split)
+    def explain(self, pattern: Pattern, precision: str = "exact") -> str:
+        small = plan.small(precision) if self._small is None else self._small
+        return plan.explain(pattern, precision, small, self._threshold, self._split)
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
         with _on(problem.v0.device):

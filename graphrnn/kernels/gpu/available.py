@@ -36,7 +36,7 @@ def _missing(device: torch.device) -> str | None:
             return None
         return "it runs on GPUs, and on a CPU only under TRITON_INTERPRET=1, set before Python starts"
     if interpreted:
-        return None
+        return "under TRITON_INTERPRET=1 its kernels are interpreted, on a CPU alone"
     if not torch.cuda.is_available():
         return "torch finds no CUDA here"
     capability = torch.cuda.get_device_capability(device)

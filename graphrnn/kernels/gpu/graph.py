@@ -6,6 +6,7 @@ it has tensors of its own, which a run copies into and out of; they are as large
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -28,13 +29,14 @@ class _Recording(NamedTuple):
     """A graph and the tensors that it reads and writes."""
 
     replay: Callable[[], None]
-    matrix: Form
+    tiles: Tensor | None  # not the whole matrix, whose layout keeps this recording
+    rest: Tensor | None
     sweep: Sweep
 
     def take(self, matrix: Form, sweep: Sweep) -> None:
         """Copies what a run reads."""
         read = ("summand", "state", "leak", "seen")
-        pairs = [(self.matrix.tiles, matrix.tiles), (self.matrix.rest, matrix.rest)]
+        pairs = [(self.tiles, matrix.tiles), (self.rest, matrix.rest)]
         pairs += [(getattr(self.sweep, name), getattr(sweep, name)) for name in read]
         for own, given in pairs:
             if own is not None and given is not None:
@@ -60,11 +62,26 @@ def _start_and_steps(sweep: Sweep) -> tuple[slice, slice]:
     return slice(steps, None), slice(steps)
 
 
+_one_at_a_time = threading.Lock()  # a recording has one set of tensors, for all threads
+
+
 def replayed(launch: Launch, matrix: Form, sweep: Sweep) -> None:
     """Does what `launch` does with a matrix and a sweep, from a graph where that pays and can be had."""
     if not _pays(matrix, sweep):
         launch(matrix, sweep)
         return
+    with _one_at_a_time:
+        found = _recording(launch, matrix, sweep)
+        if found is not None:
+            found.take(matrix, sweep)
+            found.replay()
+            found.give(sweep)
+            return
+    launch(matrix, sweep)
+
+
+def _recording(launch: Launch, matrix: Form, sweep: Sweep) -> _Recording | None:
+    """That of a layout and a kind of sweep, made the first time; None where none can be made."""
     recordings = matrix.layout.recordings
     assert recordings is not None
     key = tuple(_kind(value) for value in (*sweep, torch.cuda.current_stream().cuda_stream))
@@ -72,13 +89,7 @@ def replayed(launch: Launch, matrix: Form, sweep: Sweep) -> None:
         while len(recordings) >= AT_MOST:
             recordings.pop(next(iter(recordings)))
         recordings[key] = _record(launch, matrix, sweep)
-    found = recordings[key]
-    if found is None:
-        launch(matrix, sweep)
-        return
-    found.take(matrix, sweep)
-    found.replay()
-    found.give(sweep)
+    return recordings[key]
 
 
 def _pays(matrix: Form, sweep: Sweep) -> bool:
@@ -112,7 +123,8 @@ def _recorded(launch: Launch, matrix: Form, sweep: Sweep) -> _Recording:
     own_matrix = Form(matrix.layout, *(_own(values) for values in matrix[1:]))
     tensors: dict[str, Any] = {name: x for name, x in sweep._asdict().items() if isinstance(x, Tensor)}
     own_sweep = sweep._replace(**{**tensors, **{name: _own(x) for name, x in tensors.items()}})
-    return _Recording(_capture(lambda: launch(own_matrix, own_sweep)), own_matrix, own_sweep)
+    replay = _capture(lambda: launch(own_matrix, own_sweep))
+    return _Recording(replay, own_matrix.tiles, own_matrix.rest, own_sweep)
 
 
 def _own(tensor: Tensor | None) -> Tensor | None:
@@ -121,12 +133,15 @@ def _own(tensor: Tensor | None) -> Tensor | None:
 
 def _capture(steps: Callable[[], None]) -> Callable[[], None]:
     """Records what `steps` launches; the first time, outside of the graph, it may compile kernels."""
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
+    current, stream = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(current)
     with torch.cuda.stream(stream):
         steps()
-    torch.cuda.current_stream().wait_stream(stream)
+    current.wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # On a stream of this GPU, because torch's own is of the first that recorded; without regard to what other
+    # threads do meanwhile; and back on the stream of before even where recording fails.
+    recording = torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local")
+    with torch.cuda.stream(current), recording:
         steps()
     return graph.replay

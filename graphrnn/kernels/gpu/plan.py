@@ -21,11 +21,12 @@ def small(precision: str) -> int:
     return SMALL[precision]
 
 
-def explain(pattern: Pattern, small: int, threshold: int | None, split: int | None) -> str:
-    """In which form a pattern runs, and why, for the exact products of 64 trials.
+def explain(pattern: Pattern, precision: str, small: int, threshold: int | None, split: int | None) -> str:
+    """In which form a pattern runs, and why, for products of 64 trials.
 
     Args:
         pattern: where the synapses are.
+        precision: of the products.
         small: number of columns up to which one kernel goes through the sequence.
         threshold: synapses from which on a tile is dense; default by the costs on the pattern's device.
         split: synapses of a row from which on it is cut; default by the number of all of them.
@@ -37,7 +38,7 @@ def explain(pattern: Pattern, small: int, threshold: int | None, split: int | No
         return f"{text}one dense matrix and one kernel for the whole sequence, as up to {small} neurons"
     pays = costs.current(pattern.col.device)
     chosen = f"dense from {threshold} synapses of a tile on, as asked for" if threshold else str(pays)
-    found = layout(pattern.crow, pattern.col, n_cols, threshold or pays.threshold(64), split)
+    found = layout(pattern.crow, pattern.col, n_cols, threshold or pays.threshold(64, precision), split)
     share = found.in_tiles / max(pattern.n_synapses, 1)
     cut = ", long rows cut into several" if found.rest is not None and found.rest.split else ""
     return f"{text}{share:.0%} of the synapses in dense tiles, the others one by one{cut}; {chosen}"

@@ -12,18 +12,30 @@ from graphrnn.kernels.pattern import Pattern
 __all__ = ["disagreement", "problem_on"]
 
 NEURONS, INPUTS, READOUTS, STEPS, BATCH = 70, 3, 2, 4, 18
-TOLERANCE = 1e-4  # of the largest entry, in float32
+TOLERANCE = {
+    "exact": 1e-4,
+    "tf32": 5e-3,
+    "bf16": 4e-2,
+}  # of the largest entry: rounding may fall to either side
 
 
-def disagreement(ways: dict[str, Backend], judge: Backend, device: torch.device) -> str | None:
+def disagreement(
+    ways: dict[str, Backend],
+    judge: Backend,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    precision: str = "exact",
+) -> str | None:
     """How a backend differs from another on a device, as half a sentence; None where they agree.
 
     Args:
         ways: the backend in each form that it has, by the name of the form.
         judge: who is right.
         device: where the tensors are.
+        dtype: float32 or float64.
+        precision: of the products.
     """
-    problem = problem_on(device)
+    problem = problem_on(device, dtype)._replace(precision=precision)
     expected = _results(judge, problem)
     for form, backend in ways.items():
         try:
@@ -32,17 +44,17 @@ def disagreement(ways: dict[str, Backend], judge: Backend, device: torch.device)
             return f"its self-check on this device failed in {form} ({_line(error)})"
         for name, tensor in expected.items():
             away = (found[name] - tensor).abs().max()
-            if not away <= TOLERANCE * tensor.abs().max():
+            if not away <= TOLERANCE[precision] * tensor.abs().max():
                 return f"its self-check on this device found other {name} than `{judge.name}` in {form}"
     return None
 
 
-def problem_on(device: torch.device) -> Problem:
+def problem_on(device: torch.device, dtype: torch.dtype = torch.float32) -> Problem:
     """A network with a dense area, few synapses elsewhere and one neuron that reads all others."""
     random = np.random.default_rng(0)
 
     def numbers(*shape: int) -> Tensor:
-        return torch.from_numpy(random.standard_normal(shape)).to(device, torch.float32)
+        return torch.from_numpy(random.standard_normal(shape)).to(device, dtype)
 
     def matrix(n_post: int, n_pre: int, density: float) -> Matrix:
         mask = random.random((n_post, n_pre)) < density

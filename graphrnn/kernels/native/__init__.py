@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
-from graphrnn.kernels.delays import window_of
+from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.native import crossover
 from graphrnn.kernels.native import library as native
 from graphrnn.kernels.native.crossover import Crossover
@@ -50,9 +50,9 @@ class NativeBackend:
             return "it multiplies exactly"
         return native.missing()
 
-    def explain(self, pattern: Pattern) -> str:
-        blocks_pay = self._crossover
-        found = layout(pattern.crow, pattern.col, pattern.shape[1], blocks_pay.rows)
+    def explain(self, pattern: Pattern, precision: str = "exact") -> str:
+        blocks_pay, window = self._crossover, window_of_pattern(pattern)
+        found = layout(pattern.crow, pattern.col, pattern.shape[1], blocks_pay.rows, window=window)
         dense = found.in_blocks / max(pattern.n_synapses, 1)
         return (
             f"density {pattern.density:.3g}: {dense:.0%} of the synapses in dense blocks, the others sparse; "
