@@ -43,6 +43,7 @@ OUT_OF_REACH = (
     20_000  # neurons from which dense matrices do not fit, and JAX compiled for more than ten minutes
 )
 SAME_LOSS = 1e-4
+TURN = 0.2  # seconds of a turn at least: short steps are timed as a loop of training takes them
 SAME_LOSS_ROUNDED = 1e-2  # with products of 10 bits
 
 # The network as every library gets it: weights as scipy CSR (post, pre), data as (batch, time, channel).
@@ -353,7 +354,7 @@ def compare(case, names, rounds, device):
         assert np.allclose(loss, first, rtol=SAME_LOSS_ROUNDED if name == "dense_tf32" else SAME_LOSS), (
             f"{name} computes something else: {loss}, not {first}"
         )
-    seconds = time_in_turns(steps, rounds=rounds, warmup=0, device=device)
+    seconds = time_in_turns(steps, rounds=rounds, warmup=0, turn=TURN, device=device)
     time_steps, batch = CASES[case][2:]
     return {
         "neurons": n,

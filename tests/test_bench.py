@@ -7,6 +7,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,6 +130,13 @@ def test_contenders_take_turns():
     assert "".join(calls) == "aabb" + "ababab"
     assert list(seconds) == ["a", "b"]
     assert all(len(times) == 3 and min(times) > 0 for times in seconds.values())
+
+
+def test_a_turn_of_short_calls_takes_several():
+    calls = []
+    seconds = time_in_turns({"short": lambda: calls.append(time.sleep(0.01))}, rounds=1, warmup=0, turn=0.1)
+    assert 4 <= len(calls) <= 10
+    assert 0.01 <= seconds["short"][0] < 0.1
 
 
 def test_a_gpu_is_waited_for_on_both_sides_of_a_call(monkeypatch):
