@@ -135,7 +135,7 @@ def main():
     given = options.parse_args()
     warnings.simplefilter("error")  # a reader that warns about a broken file has looked at nonsense
     warnings.filterwarnings(
-        "ignore", "`io.read.* found no line end after the last row"
+        "ignore", "`io.read.* found no line end after the last (row|entry)"
     )  # as damage often has it
     for module in ("torch", "h5py", "pyarrow.parquet", "scipy.io", "pandas"):
         __import__(module)  # so that no import counts as the time of a file

@@ -169,6 +169,13 @@ def test_a_table_of_text_that_was_cut_in_its_last_cell_is_warned_of(ending):
     assert caught[0].filename == __file__
 
 
+def test_a_matrix_with_names_that_was_cut_in_its_last_cell_is_warned_of():
+    Path("m.csv").write_text(",a,b\na,0,1.5\nb,2.5,0.25")
+    with pytest.warns(UserWarning, match="found no line end after the last row of 'm.csv'") as caught:
+        assert gr.io.read("m.csv").hidden.size == 3
+    assert caught[0].filename == __file__
+
+
 def test_a_text_in_hdf5_that_is_longer_than_its_file():
     h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
     gr.io.write(NETWORKS["measured"], "net.h5")

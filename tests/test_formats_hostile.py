@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -368,7 +369,9 @@ def test_a_matrix_market_file_that_cannot_be(text, message):
 def test_a_last_line_of_matrix_market_may_have_no_end(end):
     text = f"%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 3\n2 1 5{end}"
     Path("m.mtx").write_bytes(text.encode())
-    assert gr.io.read("m.mtx").hidden.weight.tolist() == [3.0, 5.0]
+    cut = "`io.read('m.mtx')` found no line end after the last entry of 'm.mtx'. A file of graphrnn has one,"
+    with nullcontext() if end in ("\n", "\r") else pytest.warns(UserWarning, match=re.escape(cut)):
+        assert gr.io.read("m.mtx").hidden.weight.tolist() == [3.0, 5.0]
 
 
 @pytest.mark.parametrize("place", ["3 1 1", "0 1 1", "-1 1 1", "1 1", "1 1 x"])
@@ -628,7 +631,7 @@ def billion(file):
     ("change", "message"),
     [
         (far_away, "needs ids of 'neurons' from 0 to 4 at '/edges/neurons__neurons/source_node_id' of 'net.h5'; number 1 "
-         "is 4000000000."),
+         "is 4000000000. Correct it there."),
         (link, "found a link at '/edges/neurons__neurons/0/syn_weight' of 'net.h5', which may lead to another file. Copy "
          "what it points to into the file."),
         (text, "needs numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5'; it holds object. Write them as numbers there."),

@@ -45,7 +45,6 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
         words, sizes, start = _header(path)
         pattern = words[3] == "pattern"
         _check_entries(path, words, sizes, start)
-        warn_of_a_cut(call, path, "entry")
         matrix = mmread(_with_last_line_ended(path), spmatrix=False)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
@@ -55,7 +54,9 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
         raise ValueError(
             f"`{call}` cannot read this file: {str(error).strip().rstrip('.')[:200]}. Correct it there."
         ) from error
-    return network_of_matrix(call, matrix.astype(bool) if pattern else matrix, choices)
+    network = network_of_matrix(call, matrix.astype(bool) if pattern else matrix, choices)
+    warn_of_a_cut(call, path, "entry")
+    return network
 
 
 class _DamagedError(Exception):
