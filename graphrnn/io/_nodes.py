@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphrnn.connectome import Node
-from graphrnn.io._tables import ROLES, Tables, Words
+from graphrnn.io._tables import ROLES, Tables, Words, numeric
 
 __all__ = ["layout", "names_of", "node_numbers", "positions_of", "roles_of", "signs_of"]
 
@@ -96,12 +96,7 @@ def node_numbers(call: str, tables: Tables, name: str, rows: NDArray[np.int64]) 
     column = tables.nodes.get(name)
     if column is None:
         return None
-    if isinstance(column, Words) or column.dtype.kind not in "iufb":
-        raise ValueError(
-            f"`{call}` needs numbers in the column {name!r} of the nodes; it holds text. "
-            f"Read it without with columns={{{name!r}: None}}."
-        )
-    return column[rows].astype(np.float64)
+    return numeric(call, "nodes", name, column)[rows].astype(np.float64)
 
 
 def signs_of(call: str, sign: NDArray[np.float64], names: NDArray[np.str_]) -> NDArray[np.int8]:

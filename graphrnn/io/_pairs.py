@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphrnn.connectome import Synapses
 from graphrnn.io._about import types_of
-from graphrnn.io._tables import Column, Words
+from graphrnn.io._tables import Column, Words, numeric
 
 __all__ = ["merged_synapses"]
 
@@ -100,11 +100,7 @@ def _merged_types(
 def _numbers_of(call: str, name: str, column: Column | None) -> NDArray[Any] | None:
     if column is None:
         return None
-    if isinstance(column, Words) or column.dtype.kind not in "iufb":
-        raise ValueError(
-            f"`{call}` needs numbers in the column {name!r} of the edges; it holds text. "
-            f"Read it without with columns={{{name!r}: None}}."
-        )
+    column = numeric(call, "edges", name, column)
     if column.dtype.kind == "f" and np.isinf(column).any():
         row = int(np.argmax(np.isinf(column)))
         raise ValueError(

@@ -25,6 +25,7 @@ __all__ = [
     "chosen_columns",
     "leaving_out",
     "numbers",
+    "numeric",
     "plain_name",
 ]
 
@@ -218,6 +219,16 @@ def numbers(
                 f"it with a decimal point, or {way_out or 'leave the cell empty where none is known'}."
             )
     return values
+
+
+def numeric(call: str, what: str, name: str, column: Column) -> NDArray[Any]:
+    """The column as it is; refused where it holds text."""
+    if isinstance(column, Words) or column.dtype.kind not in "iufb":
+        raise ValueError(
+            f"`{call}` needs numbers in the column {name!r} of the {what}; it holds text. "
+            f"Read it without with columns={{{name!r}: None}}."
+        )
+    return column
 
 
 def leaving_out(name: str) -> str:

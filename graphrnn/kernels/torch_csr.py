@@ -13,7 +13,7 @@ from graphrnn.kernels.csr import steps_per_chunk
 from graphrnn.kernels.delays import window_of, windows, windows_of_run
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.products import StepProducts
-from graphrnn.kernels.totals import HiddenGradient, Totals, drive_of, from_outputs, grad_start
+from graphrnn.kernels.totals import HiddenGradient, Totals, drive_of, from_outputs, grad_start, readout_back
 
 __all__ = ["TorchBackend"]
 
@@ -81,9 +81,7 @@ class TorchBackend:
     ) -> Gradients:
         products, window = rounding(self.products, problem.precision), window_of(problem.r0)
         transposed = products.transposed_matrix(problem.hidden.pattern, problem.hidden.values, window)
-        back = None
-        if problem.readout is not None and grads.output is not None:
-            back = products.transposed_matrix(problem.readout.pattern, problem.readout.values)
+        back = readout_back(products, problem, grads)
         f, slope = ACTIVATIONS[problem.activation]
         leak = problem.alpha[:, None]
         keep = 1 - leak

@@ -15,7 +15,7 @@ from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Proble
 from graphrnn.kernels.delays import by_delay, earlier, window_of, windows
 from graphrnn.kernels.products import Products, ValueSum
 
-__all__ = ["HiddenGradient", "HiddenSum", "Totals", "drive_of", "from_outputs", "grad_start"]
+__all__ = ["HiddenGradient", "HiddenSum", "Totals", "drive_of", "from_outputs", "grad_start", "readout_back"]
 
 
 class HiddenSum(Protocol):
@@ -40,6 +40,13 @@ def drive_of(products: Products, problem: Problem, entry: Any, like: Tensor, chu
     if problem.drive is not None:
         parts.append(problem.drive[chunk])
     return sum(parts[1:], start=parts[0]) if parts else torch.zeros_like(like)
+
+
+def readout_back(products: Products, problem: Problem, grads: OutputGradients) -> Any:
+    """W_outᵀ, through which gradients of the output come back; None where there are none."""
+    if problem.readout is None or grads.output is None:
+        return None
+    return products.transposed_matrix(problem.readout.pattern, problem.readout.values)
 
 
 def from_outputs(

@@ -17,7 +17,7 @@ from graphrnn.kernels.gpu.layout import NO_TILES
 from graphrnn.kernels.gpu.products import HiddenGradient, TritonProducts
 from graphrnn.kernels.gpu.sweep import Dense, Form, Sweep, dense
 from graphrnn.kernels.pattern import Pattern
-from graphrnn.kernels.totals import Totals, drive_of, from_outputs, grad_start
+from graphrnn.kernels.totals import Totals, drive_of, from_outputs, grad_start, readout_back
 
 __all__ = ["TritonBackend"]
 
@@ -116,9 +116,7 @@ class TritonBackend:
     ) -> Gradients:
         products, window = self._products(problem), window_of(problem.r0)
         weight = self._matrix(problem, products, transposed=True)
-        back = None
-        if problem.readout is not None and grads.output is not None:
-            back = products.transposed_matrix(problem.readout.pattern, problem.readout.values)
+        back = readout_back(products, problem, grads)
         noisy = problem.rate_noise is not None and states is not None
         seen = (states if noisy and states is not None else rates).contiguous()
         leak = problem.alpha.contiguous()
