@@ -79,12 +79,11 @@ struct Math {
     static INLINE vec relu(vec x) { return x < T(0) ? S::zero() : x; }
     static INLINE vec sign_of_rate(vec r) { return r > T(0) ? S::fill(1) : r * T(0); }
 
-    // The switch stands outside of the loop over vectors, so that each activation is one tight loop.
     template <class F>
     static INLINE void each(vec* v, int n, F f) {
         for (int i = 0; i < n; ++i) v[i] = f(v[i]);
     }
-    static void rates(std::int32_t activation, vec* v, int n) {
+    static INLINE void rates(std::int32_t activation, vec* v, int n) {
         switch (activation) {
             case RELU: return each(v, n, relu);
             case TANH: return each(v, n, tanh);

@@ -56,24 +56,24 @@ struct Tile {
     // One compressed row.
     template <bool Fetch>
     static INLINE void row(const Matrix<T>& m, index i, const T* r, vec* out) {
-        vec sum[CHAINS][V] = {};
         const T* w = m.rest_values;
         const std::int32_t* col = m.rest_col;
         index k = m.rest_start[i];
         const index end = m.rest_start[i + 1];
-        for (; k + CHAINS <= end; k += CHAINS) {
-            if constexpr (Fetch) fetch(m, k, r);
+        if (k + CHAINS <= end) {
+            vec sum[CHAINS][V] = {};
+            for (; k + CHAINS <= end; k += CHAINS) {
+                if constexpr (Fetch) fetch(m, k, r);
 #pragma GCC unroll 4
-            for (int c = 0; c < CHAINS; ++c) add(sum[c], w[k + c], r + index(col[k + c]) * WIDTH);
+                for (int c = 0; c < CHAINS; ++c) add(sum[c], w[k + c], r + index(col[k + c]) * WIDTH);
+            }
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) {
+#pragma GCC unroll 4
+                for (int c = 0; c < CHAINS; ++c) out[v] += sum[c][v];
+            }
         }
-        for (; k < end; ++k) add(sum[0], w[k], r + index(col[k]) * WIDTH);
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-            vec total = sum[0][v];
-#pragma GCC unroll 4
-            for (int c = 1; c < CHAINS; ++c) total += sum[c][v];
-            out[v] += total;
-        }
+        for (; k < end; ++k) add(out, w[k], r + index(col[k]) * WIDTH);
     }
 
     // The blocks of a group, as many rows at once as the registers hold.

@@ -167,7 +167,7 @@ struct Sequence {
             read_late(share, t, now);
             pack(x + t * n_inputs * batch, share, 0, n_inputs, share.outer, WIDTH);
             for (index group = share.first_group; group < share.last_group; ++group) {
-                if (group % ASK_ROWS == 0 && control.stopped(share.member)) return;
+                if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
                 const index row = group * GROUP, here = t * step_size + row * batch + share.start;
                 fetch(drive, here);
@@ -186,10 +186,7 @@ struct Sequence {
                     for (int k = 0; k < V; ++k) r[q][k] = keep * old[k] + leak * (r[q][k] + constant + extra[k]);
                     Tile::store(v, WIDTH, r[q]);
                     if (states) Tile::store(states + at, width, r[q]);
-                }
-                M::rates(call.activation, r[0], rows * V);
-                for (int q = 0; q < rows; ++q) {
-                    const index at = here + q * batch;
+                    M::rates(call.activation, r[q], V);
                     if (noise) {
                         vec e[V];
                         Tile::load(noise + at, width, e);
@@ -241,7 +238,7 @@ struct Sequence {
             if (share.part == 0 && panels.x)
                 pack(x + t * n_inputs * batch, share, 0, n_inputs, panels.x + column, panels.delta_row);
             for (index group = share.first_group; group < share.last_group; ++group) {
-                if (group % ASK_ROWS == 0 && control.stopped(share.member)) return;
+                if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
                 const index row = group * GROUP, here = t * step_size + row * batch + share.start;
                 fetch(call.noisy ? states : rates, here);
