@@ -13,8 +13,8 @@
 
 extern "C" {
 int graphrnn_best_isa();
-int graphrnn_forward(const graphrnn::Call*);
-int graphrnn_backward(const graphrnn::Call*);
+int graphrnn_forward(const graphrnn::Setup*, const graphrnn::Tensors*);
+int graphrnn_backward(const graphrnn::Setup*, const graphrnn::Tensors*);
 int graphrnn_count_blocks(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, int, std::int64_t*, std::int64_t*);
 int graphrnn_find_blocks(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, int, std::int32_t*, std::int32_t*,
                          std::int32_t*, std::int32_t*, std::int32_t*, std::int32_t*);
@@ -95,8 +95,9 @@ struct Matrix {
         rows.late(n_late, 0, n_late), columns.late(n_late, n_post, 0);
     }
     graphrnn::Layer layer() {
-        return {rows.pattern, columns.pattern, permutation.data(), values.data(), rows.pattern.n_synapses ? grad.data() : nullptr};
+        return {rows.pattern, columns.pattern, permutation.data()};
     }
+    void* gradient() { return rows.pattern.n_synapses ? grad.data() : nullptr; }
 };
 
 template <class T>
@@ -131,17 +132,19 @@ bool network() {
         const bool fixed = trial && generator() % 4;
         call.tile_bytes = fixed ? choose({16, 32, 64}) : 0, call.team = fixed ? choose({1, call.threads}) : 0;
         call.hidden = hidden.layer(), call.input = input.layer(), call.readout = readout.layer();
+        call.values = hidden.values.data(), call.input_values = input.values.data(), call.readout_values = readout.values.data();
         call.x = x.data(), call.bias = bias.data(), call.drive = drive.data(), call.alpha = alpha.data();
         call.v0 = v0.data(), call.r0 = r0.data(), call.noise = noise.data();
         std::vector<T> rates(all), states(all), v_last(state), output(outer * n_readouts + 1);
         std::vector<T> grad_x(outer * n_inputs + 1), grad_bias(n), grad_drive(all), grad_alpha(n), grad_v0(state), grad_r0(window * state);
         call.rates = rates.data(), call.states = states.data(), call.v_last = v_last.data(), call.output = output.data();
         call.release = [] { return static_cast<void*>(nullptr); }, call.acquire = [](void*) {}, call.interrupted = [] { return 0; };
-        if (graphrnn_forward(&call) != graphrnn::DONE) return false;
+        if (graphrnn_forward(&call, &call) != graphrnn::DONE) return false;
         call.grad_rates = grad_rates.data(), call.grad_output = n_readouts ? grad_output.data() : nullptr, call.grad_v_last = grad_v.data();
+        call.grad_values = hidden.gradient(), call.grad_input_values = input.gradient(), call.grad_readout_values = readout.gradient();
         call.grad_x = n_inputs ? grad_x.data() : nullptr, call.grad_bias = grad_bias.data(), call.grad_drive = grad_drive.data();
         call.grad_alpha = grad_alpha.data(), call.grad_v0 = grad_v0.data(), call.grad_r0 = grad_r0.data();
-        if (graphrnn_backward(&call) != graphrnn::DONE) return false;
+        if (graphrnn_backward(&call, &call) != graphrnn::DONE) return false;
         const std::vector<std::vector<T>> result{rates,     v_last,     output,     hidden.grad, input.grad, readout.grad, grad_x,
                                                  grad_bias, grad_drive, grad_alpha, grad_v0,     grad_r0};
         if (!trial) expected = result;

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
-from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.contract import Gradients, OutputGradients, Outputs, Problem, Wanted
 from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.native import crossover
 from graphrnn.kernels.native import library as native
@@ -60,127 +62,137 @@ class NativeBackend:
         )
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
-        n, batch = problem.v0.shape
-        rates = problem.v0.new_empty(problem.steps, n, batch)
-        readout = problem.readout
+        v0, readout = problem.v0, problem.readout
+        n, batch = v0.shape
+        rates = v0.new_empty(problem.steps, n, batch)
         outputs = Outputs(
             rates,
             torch.empty_like(rates) if save_states else None,
-            rates.new_empty(n, batch),
-            None if readout is None else rates.new_empty(len(rates), readout.pattern.shape[0], batch),
+            v0.new_empty(n, batch),
+            None if readout is None else v0.new_empty(problem.steps, readout.pattern.shape[0], batch),
         )
-        call = _Arguments(problem, rates, self._crossover.rows)
-        for name, matrix, shape in _layers(problem):
-            call.layer(name, matrix, shape, plain=True, transposed=False)
-        call.take(x=problem.x, drive=problem.drive, noise=problem.rate_noise, **outputs._asdict())
-        call.run("graphrnn_forward")
+        setup = self._setup(problem, rates, plain=(True, True, True), transposed=(False, False, False))
+        _run("graphrnn_forward", setup, (*_inputs(problem), *outputs))
         return outputs
 
     def backward(
         self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        rates = rates.contiguous()
-        leaves = (
-            problem.hidden.values,
-            *(None if matrix is None else matrix.values for matrix in (problem.input, problem.readout)),
-            problem.x,
-            problem.bias,
-            rates,
-            problem.alpha,
-            problem.v0,
-            problem.r0,
-        )
+        inputs = _inputs(problem)
+        leaves = (*inputs[:5], rates, *inputs[6:-1])  # where no drive was kept, it had the shape of the rates
         gradients = Gradients(
             *(
-                rates.new_empty(leaf.shape) if needed and leaf is not None else None
+                leaf.new_empty(leaf.shape) if needed and leaf is not None else None
                 for leaf, needed in zip(leaves, wanted, strict=True)
             )
         )
-        call = _Arguments(problem, rates, self._crossover.rows)
-        call.take(x=problem.x, rates=rates, states=states)
-        call.take(**{f"grad_{name}": tensor for name, tensor in grads._asdict().items()})
-        call.take(
-            **{f"grad_{name}": tensor for name, tensor in gradients._asdict().items() if "values" not in name}
-        )
-        sums = (wanted.values, wanted.input_values, False)  # those of the readout run over its transpose
-        returns = (True, wanted.x, True)
-        for (name, matrix, shape), gradient, plain, back in zip(
-            _layers(problem), gradients[:3], sums, returns, strict=True
-        ):
-            call.layer(name, matrix, shape, plain, back)
-            getattr(call.fields, name).grad_values = call.pointer(gradient)
-        call.fields.noisy = problem.rate_noise is not None
-        call.run("graphrnn_backward")
+        plain = (wanted.values, wanted.input_values, False)  # those of the readout run over its transpose
+        setup = self._setup(problem, rates, plain, transposed=(True, wanted.x, True))
+        _run("graphrnn_backward", setup, (*inputs, rates, states, None, None, *grads, *gradients))
         return gradients
 
+    def _setup(
+        self, problem: Problem, rates: Tensor, plain: tuple[bool, ...], transposed: tuple[bool, ...]
+    ) -> _Setup:
+        """What this call has in common with others, made now or before.
 
-def _layers(problem: Problem) -> tuple[tuple[str, Matrix | None, tuple[int, int]], ...]:
-    """The matrices by their names in the library, with the shape that stands for one that is not there."""
-    n = len(problem.alpha)
-    return (
-        ("hidden", problem.hidden, (n, n)),
-        ("input", problem.input, (n, 0)),
-        ("readout", problem.readout, (0, n)),
-    )
+        Args:
+            problem: what is run through.
+            rates: (time, neuron, batch), for its shape and precision.
+            plain: whether W, W_in and W_out are read as they are.
+            transposed: and whether their transposes are.
+        """
+        patterns = tuple(None if matrix is None else matrix.pattern for matrix in problem[:3])
+        tensors = tuple(tensor for pattern in patterns if pattern is not None for tensor in pattern)
+        directions = (*zip(plain, transposed, strict=True),)
+        numbers = {
+            **dict(zip(("steps", "neurons", "batch"), rates.shape, strict=True)),
+            "is_double": rates.dtype == torch.float64,
+            "activation": list(ACTIVATIONS).index(problem.activation),
+            "threads": torch.get_num_threads(),
+            "window": window_of(problem.r0),
+            "noisy": problem.rate_noise is not None,
+            "isa": ISA,
+            "cache_bytes": CACHE_BYTES,
+            "tile_bytes": TILE_BYTES,
+            "team": TEAM,
+        }
+        shared = self._crossover.rows
+        return _setups.get(
+            tensors,
+            (shared, directions, *numbers.values()),
+            lambda: _make_setup(patterns, numbers, directions, shared),
+        )
 
 
-class _Arguments:
-    """One call of the library, which keeps the tensors alive that it points to."""
+def _inputs(problem: Problem) -> tuple[Tensor | None, ...]:
+    """The tensors of a problem, but for its patterns."""
+    values = (None if matrix is None else matrix.values for matrix in problem[:3])
+    return *values, *problem[3:-2]
 
-    def __init__(self, problem: Problem, rates: Tensor, shared: int) -> None:
-        self.shared = shared
-        self.kept: list[Tensor] = []
-        self.fields = fields = native.Call()
-        fields.steps, fields.neurons, fields.batch = rates.shape
-        fields.is_double = rates.dtype == torch.float64
-        fields.activation = list(ACTIVATIONS).index(problem.activation)
-        fields.threads = torch.get_num_threads()
-        fields.window = window_of(problem.r0)
-        fields.isa = ISA
-        fields.cache_bytes, fields.tile_bytes, fields.team = CACHE_BYTES, TILE_BYTES, TEAM
-        self.take(bias=problem.bias, alpha=problem.alpha, v0=problem.v0, r0=problem.r0)
-        fields.release, fields.acquire, fields.interrupted = _interpreter()
 
-    def take(self, **tensors: Tensor | None) -> None:
-        """Points fields of the call to tensors."""
-        for name, tensor in tensors.items():
-            if tensor is not None:
-                setattr(self.fields, name, self.pointer(tensor))
+def _run(name: str, setup: _Setup, tensors: tuple[Tensor | None, ...]) -> None:
+    """Calls a function of the library; keeps the tensors alive that it points to."""
+    kept = [None if tensor is None else tensor.contiguous() for tensor in tensors]
+    addresses = native.Tensors(*(None if tensor is None else tensor.data_ptr() for tensor in kept))
+    native.call(name, ctypes.byref(setup.fields), ctypes.byref(addresses))
 
-    def run(self, name: str) -> None:
-        """Calls a function of the library."""
-        native.call(name, ctypes.byref(self.fields))
 
-    def pointer(self, tensor: Tensor | None) -> int | None:
-        """The address of a tensor, which is kept alive, and made contiguous where it is not."""
-        if tensor is None:
-            return None
-        self.kept.append(tensor.contiguous())
-        return self.kept[-1].data_ptr()
+class _Setup(NamedTuple):
+    """What many calls have in common, and the tensors that it points to."""
 
-    def layer(
-        self, name: str, matrix: Matrix | None, shape: tuple[int, int], plain: bool, transposed: bool
-    ) -> None:
-        """Points a layer of the call to a matrix, its transpose or both, whichever is needed."""
-        to, window = getattr(self.fields, name), self.fields.window if name == "hidden" else 1
-        if matrix is None:
-            to.matrix.n_rows, to.matrix.n_cols = to.transposed.n_cols, to.transposed.n_rows = shape
-            return
-        crow, col, t_crow, t_col, perm = matrix.pattern
-        n_rows, n_cols = matrix.pattern.shape
-        to.values = self.pointer(matrix.values)
-        if plain:
-            to.matrix = self._pattern(crow, col, n_cols, window, ahead=False)
-        else:
-            to.matrix.n_rows, to.matrix.n_cols = n_rows, n_cols
-        if transposed:
-            to.transposed = self._pattern(t_crow, t_col, n_rows, window, ahead=True)
-            to.permutation = self.pointer(perm)
+    fields: native.Setup
+    tensors: list[Tensor]
 
-    def _pattern(self, start: Tensor, col: Tensor, n_cols: int, window: int, ahead: bool) -> native.Pattern:
-        found = layout(start, col, n_cols, self.shared, window=window, ahead=ahead)
-        self.kept.extend(found.tensors)
-        return found.fields
+
+_setups: Remembered[_Setup] = Remembered(at_most=8)
+
+
+def _make_setup(
+    patterns: tuple[Pattern | None, ...],
+    numbers: dict[str, int],
+    directions: tuple[tuple[bool, bool], ...],
+    shared: int,
+) -> _Setup:
+    fields = native.Setup(**numbers)
+    fields.release, fields.acquire, fields.interrupted = _interpreter()
+    setup = _Setup(fields, [])
+    n = fields.neurons
+    shapes = ((n, n), (n, 0), (0, n))  # those that stand for a matrix that is not there
+    windows = (fields.window, 1, 1)
+    for layer, *given in zip(
+        (fields.hidden, fields.input, fields.readout), patterns, shapes, windows, directions, strict=True
+    ):
+        _fill(setup.tensors, layer, shared, *given)
+    return setup
+
+
+def _fill(
+    kept: list[Tensor],
+    layer: native.Layer,
+    shared: int,
+    pattern: Pattern | None,
+    shape: tuple[int, int],
+    window: int,
+    directions: tuple[bool, bool],
+) -> None:
+    """Points a layer to a matrix, its transpose or both, whichever is needed, and keeps what it points to."""
+    plain, transposed = directions
+    n_rows, n_cols = shape if pattern is None else pattern.shape
+    layer.matrix.n_rows, layer.matrix.n_cols = n_rows, n_cols
+    layer.transposed.n_rows, layer.transposed.n_cols = n_cols, n_rows
+    if pattern is None:
+        return
+    crow, col, t_crow, t_col, perm = pattern
+    if plain:
+        found = layout(crow, col, n_cols, shared, window=window)
+        layer.matrix = found.fields
+        kept.extend(found.tensors)
+    if transposed:
+        found = layout(t_crow, t_col, n_rows, shared, window=window, ahead=True)
+        order = perm.detach().contiguous()
+        layer.transposed, layer.permutation = found.fields, order.data_ptr()
+        kept.extend((*found.tensors, order))
 
 
 @cache

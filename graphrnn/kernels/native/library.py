@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["GROUP", "Call", "Layer", "Pattern", "call", "library", "missing"]
+__all__ = ["GROUP", "Layer", "Pattern", "Setup", "Tensors", "call", "library", "missing"]
 
 int32, int64, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 GROUP = 8  # rows of a matrix that are multiplied together
@@ -29,17 +29,13 @@ class Pattern(ctypes.Structure):
 
 
 class Layer(ctypes.Structure):
-    """One sparse matrix, its transpose, and the gradient of its values."""
+    """One sparse matrix and its transpose."""
 
-    _fields_ = [
-        ("matrix", Pattern),
-        ("transposed", Pattern),
-        *((name, pointer) for name in ("permutation", "values", "grad_values")),
-    ]
+    _fields_ = [("matrix", Pattern), ("transposed", Pattern), ("permutation", pointer)]
 
 
-class Call(ctypes.Structure):
-    """One forward or backward pass; the same fields in the same order as in `src/api.hpp`."""
+class Setup(ctypes.Structure):
+    """What many calls have in common; the same fields in the same order as in `src/api.hpp`."""
 
     _fields_ = [
         *((name, int64) for name in ("steps", "neurons", "batch")),
@@ -50,14 +46,21 @@ class Call(ctypes.Structure):
         ("cache_bytes", int64),
         ("window", int64),
         *((name, Layer) for name in ("hidden", "input", "readout")),
-        *((name, pointer) for name in ("x", "bias", "drive", "alpha", "v0", "r0", "noise")),
-        *((name, pointer) for name in ("rates", "states", "v_last", "output")),
-        *((name, pointer) for name in ("grad_rates", "grad_output", "grad_r_last", "grad_v_last")),
-        *(
-            (name, pointer)
-            for name in ("grad_x", "grad_bias", "grad_drive", "grad_alpha", "grad_v0", "grad_r0")
-        ),
         *((name, pointer) for name in ("release", "acquire", "interrupted")),
+    ]
+
+
+class Tensors(ctypes.Structure):
+    """The numbers of one call: those of a `Problem`, of its outputs, and the gradients of both."""
+
+    _fields_ = [
+        *((name, pointer) for name in ("values", "input_values", "readout_values", "x", "bias", "drive")),
+        *((name, pointer) for name in ("alpha", "v0", "r0", "noise")),
+        *((name, pointer) for name in ("rates", "states", "v_last", "output")),
+        *((name, pointer) for name in ("grad_rates", "grad_r_last", "grad_v_last", "grad_output")),
+        *((name, pointer) for name in ("grad_values", "grad_input_values", "grad_readout_values")),
+        *((name, pointer) for name in ("grad_x", "grad_bias", "grad_drive")),
+        *((name, pointer) for name in ("grad_alpha", "grad_v0", "grad_r0")),
     ]
 
 
@@ -75,7 +78,7 @@ def library() -> ctypes.PyDLL | str:
         loaded = ctypes.PyDLL(str(found[0]))
     except OSError as error:
         return f"its compiled library does not load ({error})"
-    if loaded.graphrnn_call_size() != ctypes.sizeof(Call):
+    if loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + ctypes.sizeof(Tensors):
         return "its compiled library belongs to another version of graphrnn"
     return loaded
 

@@ -21,34 +21,39 @@ struct Pattern {
     std::int64_t reach;  // columns that an eighth of the rows reads, on average: what is wanted in the cache at once
 };
 
-// One sparse matrix, its transpose, and the gradient of its values.
+// One sparse matrix and its transpose.
 struct Layer {
     Pattern matrix, transposed;
     const std::int32_t* permutation;  // of the values of the transposed matrix
-    const void* values;
-    void* grad_values;
 };
 
-// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there". Under
-// delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
-// hidden matrix lie that many steps back, those of its transpose ahead.
-struct Call {
+// What many calls have in common.
+struct Setup {
     std::int64_t steps, neurons, batch;
     std::int32_t is_double, activation, threads;
     std::int32_t isa, tile_bytes, team, noisy;  // isa -1, tile_bytes 0: to be chosen here
     std::int64_t cache_bytes;  // of one core's own cache; 0 to ask the machine
     std::int64_t window;       // steps that the synapses read: the longest delay and one more
     Layer hidden, input, readout;
-    const void *x, *bias, *drive, *alpha, *v0, *r0, *noise;
-    void *rates, *states, *v_last, *output;  // outputs of forward; rates and states are inputs of backward
-    const void *grad_rates, *grad_output, *grad_r_last, *grad_v_last;
-    void *grad_x, *grad_bias, *grad_drive, *grad_alpha, *grad_v0, *grad_r0;
     // The interpreter's own functions, so that this library needs no Python headers and is one for
     // all versions: PyEval_SaveThread, PyEval_RestoreThread, PyErr_CheckSignals.
     void* (*release)();
     void (*acquire)(void*);
     int (*interrupted)();
 };
+
+// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there". Under
+// delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
+// hidden matrix lie that many steps back, those of its transpose ahead.
+struct Tensors {
+    const void *values, *input_values, *readout_values, *x, *bias, *drive, *alpha, *v0, *r0, *noise;
+    void *rates, *states, *v_last, *output;  // outputs of forward; rates and states are inputs of backward
+    const void *grad_rates, *grad_r_last, *grad_v_last, *grad_output;
+    void *grad_values, *grad_input_values, *grad_readout_values;
+    void *grad_x, *grad_bias, *grad_drive, *grad_alpha, *grad_v0, *grad_r0;
+};
+
+struct Call : Setup, Tensors {};
 
 enum Activation : std::int32_t { RELU, TANH, SIGMOID, SOFTPLUS, RETANH, IDENTITY };
 enum Status : std::int32_t { DONE = 0, OUT_OF_MEMORY = 1, INTERRUPTED = 2 };

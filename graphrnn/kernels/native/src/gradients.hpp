@@ -66,16 +66,16 @@ class Gradients {
    public:
     // W_out is summed by neuron as the others are: its rows are those of the transpose.
     Gradients(const Call& call, int sets, int workers)
-        : call_(call), sets_(sets), hidden_(call.hidden.matrix, nullptr, call.hidden.grad_values, sets),
-          input_(call.input.matrix, nullptr, call.input.grad_values, sets),
-          readout_(call.readout.transposed, call.readout.permutation, call.readout.grad_values, sets),
+        : call_(call), sets_(sets), hidden_(call.hidden.matrix, nullptr, call.grad_values, sets),
+          input_(call.input.matrix, nullptr, call.grad_input_values, sets),
+          readout_(call.readout.transposed, call.readout.permutation, call.grad_readout_values, sets),
           cursor_size_(aligned(call.neurons * 4) + aligned((call.neurons + GROUP - 1) / GROUP * 4)),
           cursors_(wanted(call) ? workers * cursor_size_ : 0),
           bias_(call.grad_bias ? sets * aligned(call.neurons * sizeof(T)) : 0) {
         if (call.grad_bias) std::memset(bias_.as<T>(), 0, sets * aligned(call.neurons * sizeof(T)));
     }
     static bool wanted(const Call& call) {
-        return call.hidden.grad_values || call.input.grad_values || call.readout.grad_values || call.grad_bias;
+        return call.grad_values || call.grad_input_values || call.grad_readout_values || call.grad_bias;
     }
 
     // The groups [first, last) of neurons.

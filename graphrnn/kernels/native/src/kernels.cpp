@@ -97,9 +97,9 @@ class PanelMemory {
         if (whole_window) find_offsets(call);
         const index late = whole_window ? 0 : call.hidden.matrix.n_late;
         const index neurons = (call.neurons + GROUP - 1) / GROUP * GROUP;
-        const bool rates = call.hidden.grad_values || call.readout.grad_values;
-        const index inputs = call.input.grad_values ? call.input.matrix.n_cols : 0;
-        const index outputs = call.readout.grad_values && call.grad_output ? call.readout.matrix.n_rows : 0;
+        const bool rates = call.grad_values || call.grad_readout_values;
+        const index inputs = call.grad_input_values ? call.input.matrix.n_cols : 0;
+        const index outputs = call.grad_readout_values && call.grad_output ? call.readout.matrix.n_rows : 0;
         sizes_[0] = neurons * panels_.delta_row, sizes_[1] = rates ? (neurons + late) * panels_.rate_row : 0;
         sizes_[2] = inputs * panels_.delta_row, sizes_[3] = outputs * panels_.delta_row;
         for (const index size : sizes_) bytes_ += aligned(size * sizeof(T));
@@ -203,8 +203,8 @@ void with_tile(int bytes, Run run) {
 template <class T>
 void forward_of(const Call& call, Control& control) {
     on_large_pages(call.rates, call.steps * call.neurons * call.batch * index(sizeof(T)));
-    const Ordered<T> hidden(call, control, call.hidden, false), input(call, control, call.input, false);
-    const Ordered<T> readout(call, control, call.readout, false);
+    const Ordered<T> hidden(call, control, call.hidden, call.values, false), input(call, control, call.input, call.input_values, false);
+    const Ordered<T> readout(call, control, call.readout, call.readout_values, false);
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
     const Schedule plan = schedule(call, call.hidden.matrix, call.batch * index(sizeof(T)), m);
     with_tile<T>(plan.bytes, [&](auto tile) { run_forward<decltype(tile)>(call, control, m, plan); });
@@ -212,8 +212,8 @@ void forward_of(const Call& call, Control& control) {
 
 template <class T>
 void backward_of(const Call& call, Control& control) {
-    const Ordered<T> hidden(call, control, call.hidden, true), readout(call, control, call.readout, true);
-    const Ordered<T> input(call, control, call.input, true);  // read for the gradient of x alone
+    const Ordered<T> hidden(call, control, call.hidden, call.values, true), readout(call, control, call.readout, call.readout_values, true);
+    const Ordered<T> input(call, control, call.input, call.input_values, true);  // read for the gradient of x alone
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
     const Schedule plan = schedule(call, call.hidden.transposed, call.batch * index(sizeof(T)), m);
     const Chunks chunks = Gradients<T>::wanted(call) ? chunks_of<T>(call, plan) : Chunks{call.steps, call.neurons, 1, plan.team == 1, false, 1};

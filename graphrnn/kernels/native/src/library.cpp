@@ -51,14 +51,14 @@ std::int64_t cache_bytes() {
     return bytes > 0 ? bytes : 1 << 20;
 }
 
-template <class Run>
-int guarded(const Call* asked, Run run) {
-    Call call = *asked;
+template <class Pass>
+int guarded(const Setup* setup, const Tensors* tensors, Pass pass) {
+    Call call{*setup, *tensors};
     if (call.cache_bytes <= 0) call.cache_bytes = cache_bytes();
     // The interpreter's lock is given back in the call and held again once `control` is gone.
     try {
         Control control(call.release, call.acquire, call.interrupted);
-        return run(kernels_of(call.isa), call, control);
+        return pass(kernels_of(call.isa), call, control);
     } catch (const std::bad_alloc&) {
         return OUT_OF_MEMORY;
     }
@@ -73,11 +73,11 @@ EXPORT int graphrnn_best_isa() { return graphrnn::best(); }
 
 EXPORT int graphrnn_call_size() { return int(sizeof(graphrnn::Call)); }
 
-EXPORT int graphrnn_forward(const graphrnn::Call* call) {
-    return graphrnn::guarded(call, [](const auto& kernels, const auto& c, auto& control) { return kernels.forward(c, control); });
+EXPORT int graphrnn_forward(const graphrnn::Setup* setup, const graphrnn::Tensors* tensors) {
+    return graphrnn::guarded(setup, tensors, [](const auto& kernels, const auto& c, auto& control) { return kernels.forward(c, control); });
 }
 
-EXPORT int graphrnn_backward(const graphrnn::Call* call) {
-    return graphrnn::guarded(call, [](const auto& kernels, const auto& c, auto& control) { return kernels.backward(c, control); });
+EXPORT int graphrnn_backward(const graphrnn::Setup* setup, const graphrnn::Tensors* tensors) {
+    return graphrnn::guarded(setup, tensors, [](const auto& kernels, const auto& c, auto& control) { return kernels.backward(c, control); });
 }
 }

@@ -10,12 +10,12 @@ struct Ordered {
     Matrix<T> matrix;
     Buffer blocks, rest;
 
-    Ordered(const Call& call, Control& control, const Layer& layer, bool transposed) {
+    Ordered(const Call& call, Control& control, const Layer& layer, const void* all, bool transposed) {
         const Pattern& p = transposed ? layer.transposed : layer.matrix;
         const std::int32_t* permutation = transposed ? layer.permutation : nullptr;
         const index groups = (p.n_rows + GROUP - 1) / GROUP;
         const index n_blocks = p.block_start ? p.block_start[groups] : 0, n_rest = p.rest_start ? p.rest_start[p.n_rows] : 0;
-        const T* values = static_cast<const T*>(layer.values);
+        const T* values = static_cast<const T*>(all);
         const auto value = [=](index k) { return values[permutation ? permutation[k] : k]; };
         const bool moved = n_rest && (permutation || p.rest_source);
         if (n_blocks) blocks = Buffer(n_blocks * GROUP * sizeof(T));
