@@ -41,6 +41,8 @@ def matrix(call: str, name: str, given: Matrix, shape: tuple[int | None, int | N
 
 def shaped(call: str, name: str, tensor: Any, axes: str, shape: tuple[int | None, ...]) -> None:
     """A tensor of a shape; None stands for any size of at least 1."""
+    if isinstance(tensor, Tensor) and tensor.shape == shape:
+        return
     _tensor(call, name, tensor)
     got = tuple(tensor.shape)
     fits = len(got) == len(shape) and all(
@@ -58,14 +60,15 @@ def same_kind(
     call: str, values: Tensor, tensors: dict[str, Tensor | None], patterns: dict[str, Pattern]
 ) -> None:
     """Tensors in the precision of `values`, and all of them and the patterns on its device."""
+    dtype, device = values.dtype, values.device
     for name, tensor in tensors.items():
-        if tensor is not None and tensor.dtype != values.dtype:
+        if tensor is not None and tensor.dtype != dtype:
             raise TypeError(
                 f"`{call}` needs all tensors in the precision of `values`, {_word(values.dtype)}; "
                 f"`{name}` is {_word(tensor.dtype)}. Convert it with `.to(values.dtype)`."
             )
     for name, tensor in (*tensors.items(), *((name, pattern.crow) for name, pattern in patterns.items())):
-        if tensor is not None and tensor.device != values.device:
+        if tensor is not None and tensor.device != device:
             raise ValueError(
                 f"`{call}` needs all tensors on the device of `values`, {values.device}; "
                 f"`{name}` is on {tensor.device}. Move it with `.to(values.device)`."

@@ -1,13 +1,8 @@
-"""A whole sequence as one node of autograd, and as one operator of torch.
-
-Both passes take and give plain tensors alone, as custom ops have to. An output that is not there is a tensor
-without entries.
-"""
+"""A whole sequence as one node of autograd, and as one operator of torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -37,32 +32,46 @@ FIELDS = len(Pattern._fields)
 
 def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> tuple[Tensor, ...]:
     """Rates, states, the last v and the output, differentiable; no entries where there is none."""
-    node: Callable[..., tuple[Tensor, ...]] = _Node.apply
+    how = backend, save_states, checkpoint
+    run: Callable[..., tuple[Tensor, ...]] = _Node.apply
     if torch.compiler.is_compiling():
-        node = _forward_op
-    return node(*_flat(problem), backend, save_states, checkpoint)
+        run = _forward_op
+        return run(*_flat(problem), *how)
+    return run(problem, *how, *_leaves(problem))
+
+
+def _leaves(problem: Problem) -> tuple[Tensor | None, ...]:
+    """The tensors of a problem that may have a gradient, in the order of `Wanted`."""
+    values = (None if matrix is None else matrix.values for matrix in problem[:3])
+    return *values, *problem[3:9]
 
 
 def _flat(problem: Problem) -> tuple[Any, ...]:
     """A problem as the operators take it; `_problem` makes it whole again."""
-    matrices = problem[:3]  # W, W_in, W_out
-    values = (None if matrix is None else matrix.values for matrix in matrices)
-    patterns = [tensor for matrix in matrices if matrix is not None for tensor in matrix.pattern]
-    return *values, *problem[3:-2], patterns, problem.activation, problem.precision
+    patterns = [tensor for matrix in problem[:3] if matrix is not None for tensor in matrix.pattern]
+    return *_leaves(problem), problem.rate_noise, patterns, problem.activation, problem.precision
 
 
 def _problem(*flat: Any) -> Problem:
-    w, w_in, w_out, x, bias, drive, alpha, v0, r0, noise, patterns, activation, precision = flat
+    w, w_in, w_out, *others, patterns, activation, precision = flat
     found = [Pattern(*patterns[k : k + FIELDS]) for k in range(0, len(patterns), FIELDS)]
-    hidden = Matrix(w, found[0])
-    entry = None if w_in is None else Matrix(w_in, found[1])
-    readout = None if w_out is None else Matrix(w_out, found[-1])
-    return Problem(hidden, entry, readout, x, bias, drive, alpha, v0, r0, noise, activation, precision)
+    entry = None if w_in is None else found[1]
+    readout = None if w_out is None else found[-1]
+    return _joined((w, w_in, w_out), (found[0], entry, readout), *others, activation, precision)
 
 
-def _forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    *flat, backend, save_states, checkpoint = inputs
-    problem, run = _problem(*flat), BACKENDS[backend]
+def _joined(values: Any, patterns: Any, *others: Any) -> Problem:
+    """A problem from the values and the patterns of its three matrices, and all else."""
+    matrices = (
+        None if one is None else Matrix(one, pattern) for one, pattern in zip(values, patterns, strict=True)
+    )
+    return Problem(*matrices, *others)  # type: ignore[arg-type]
+
+
+def _forward(
+    problem: Problem, backend: str, save_states: bool, checkpoint: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    run = BACKENDS[backend]
 
     def forward() -> Outputs:
         with as_given(problem.hidden.values):
@@ -72,6 +81,79 @@ def _forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     rates, states, v_last, output = with_room(forward, problem, problem.steps, backend, checkpoint, "forward")
     return rates, _or_nothing(states, rates), v_last, _or_nothing(output, rates)
+
+
+def _backward(
+    problem: Problem,
+    backend: str,
+    checkpoint: int,
+    rates: Tensor,
+    states: Tensor,
+    grads: OutputGradients,
+    wanted: Wanted,
+) -> Gradients:
+    run = BACKENDS[backend]
+
+    def back() -> Gradients:
+        with as_given(problem.hidden.values):
+            if checkpoint:
+                return backward_in_parts(run, problem, checkpoint, rates, states, grads, wanted)
+            return run.backward(problem, rates, states if states.numel() else None, grads, wanted)
+
+    steps = problem.steps if checkpoint else len(rates)
+    return with_room(back, problem, steps, backend, checkpoint, "back")
+
+
+def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
+    return like.new_empty(0) if tensor is None else tensor
+
+
+def _needed_back(drive: Tensor | None, noise: Tensor | None, checkpoint: int) -> tuple[Tensor | None, ...]:
+    """Of the drive and the noise a backward pass needs no numbers, unless it goes forward again."""
+    if checkpoint:
+        return drive, noise
+    return None, None if noise is None else noise.new_empty(0)
+
+
+class _Node(torch.autograd.Function):
+    """The recurrence without torch's dispatcher, which costs as much as a step of a hundred neurons."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, problem: Problem, backend: str, save_states: bool, checkpoint: int, *leaves: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        outputs = _forward(problem, backend, save_states, checkpoint)
+        drive, noise = _needed_back(problem.drive, problem.rate_noise, checkpoint)
+        ctx.save_for_backward(*leaves[:5], drive, *leaves[6:], noise, *outputs[:2])
+        ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
+        ctx.static = problem.activation, problem.precision, backend, checkpoint
+        ctx.set_materialize_grads(False)
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,
+        grad_rates: Tensor | None,
+        _: Tensor | None,
+        grad_v_last: Tensor | None,
+        grad_output: Tensor | None,
+    ) -> tuple[Any, ...]:
+        *saved, rates, states = ctx.saved_tensors
+        activation, precision, backend, checkpoint = ctx.static
+        problem = _joined(saved[:3], ctx.patterns, *saved[3:], activation, precision)
+        output = None if problem.readout is None else grad_output
+        grads = OutputGradients(grad_rates, None, grad_v_last, output)
+        wanted = Wanted(*ctx.needs_input_grad[4:])
+        return None, None, None, None, *_backward(problem, backend, checkpoint, rates, states, grads, wanted)
+
+
+# The same as an operator of torch, with plain tensors alone; an output that is not there has no entries.
+
+
+def _op_forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    *flat, backend, save_states, checkpoint = inputs
+    return _forward(_problem(*flat), backend, save_states, checkpoint)
 
 
 def _fake_forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -87,20 +169,11 @@ def _fake_forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return rates, states, v0.new_empty(v0.shape), output
 
 
-def _backward(*inputs: Any) -> list[Tensor]:
+def _op_backward(*inputs: Any) -> list[Tensor]:
     *flat, backend, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, wanted = inputs
-    problem, run, asked = _problem(*flat), BACKENDS[backend], Wanted(*wanted)
     grads = OutputGradients(grad_rates, None, grad_v_last, grad_output)
-
-    def back() -> Gradients:
-        with as_given(problem.hidden.values):
-            if checkpoint:
-                return backward_in_parts(run, problem, checkpoint, rates, states, grads, asked)
-            return run.backward(problem, rates, states if states.numel() else None, grads, asked)
-
-    steps = problem.steps if checkpoint else len(rates)
-    gradients = with_room(back, problem, steps, backend, checkpoint, "back")
-    return [gradient for gradient in gradients if gradient is not None]
+    found = _backward(_problem(*flat), backend, checkpoint, rates, states, grads, Wanted(*wanted))
+    return [gradient for gradient in found if gradient is not None]
 
 
 def _fake_backward(*inputs: Any) -> list[Tensor]:
@@ -109,25 +182,16 @@ def _fake_backward(*inputs: Any) -> list[Tensor]:
     return [leaf.new_empty(leaf.shape) for leaf, needed in zip(leaves, wanted, strict=True) if needed]
 
 
-def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
-    return like.new_empty(0) if tensor is None else tensor
-
-
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     *tensors, activation, precision, backend, _, checkpoint = inputs
     *leaves, drive, alpha, v0, r0, rate_noise, patterns = tensors
-    rates, states, *_ = output
-    # Of the drive and the noise a backward pass needs no numbers, unless it goes forward again.
-    kept = (
-        (drive, rate_noise) if checkpoint else (None, None if rate_noise is None else rate_noise.new_empty(0))
-    )
-    ctx.save_for_backward(*leaves, kept[0], alpha, v0, r0, kept[1], *patterns, rates, states)
+    drive, rate_noise = _needed_back(drive, rate_noise, checkpoint)
+    ctx.save_for_backward(*leaves, drive, alpha, v0, r0, rate_noise, *patterns, *output[:2])
     ctx.static = (activation, precision, backend, checkpoint)
     ctx.set_materialize_grads(False)
 
 
 def _differentiate(
-    backward: Callable[..., list[Tensor]],
     ctx: Any,
     grad_rates: Tensor | None,
     _: Tensor | None,
@@ -136,41 +200,21 @@ def _differentiate(
 ) -> tuple[Any, ...]:
     saved = list(ctx.saved_tensors)
     n = len(Wanted._fields)
-    problem, patterns, (rates, states) = saved[: n + 1], saved[n + 1 : -2], saved[-2:]
+    problem, patterns, outputs = saved[: n + 1], saved[n + 1 : -2], saved[-2:]
     wanted = list(ctx.needs_input_grad[:n])
     if problem[2] is None:
         grad_output = None
-    found = iter(
-        backward(*problem, patterns, *ctx.static, rates, states, grad_rates, grad_v_last, grad_output, wanted)
-    )
+    grads = grad_rates, grad_v_last, grad_output
+    found = iter(_backward_op(*problem, patterns, *ctx.static, *outputs, *grads, wanted))
     gradients = [next(found) if needed else None for needed in wanted]
     return *gradients, None, [None] * len(patterns), *(None,) * 5
 
 
 # torch.compile, torch.export and CUDA graphs see one opaque node and never a sparse tensor.
-_forward_op = torch.library.custom_op("graphrnn::recurrence", _forward, mutates_args=(), schema=FORWARD)
+_forward_op = torch.library.custom_op("graphrnn::recurrence", _op_forward, mutates_args=(), schema=FORWARD)
 _backward_op = torch.library.custom_op(
-    "graphrnn::recurrence_backward", _backward, mutates_args=(), schema=BACKWARD
+    "graphrnn::recurrence_backward", _op_backward, mutates_args=(), schema=BACKWARD
 )
 _forward_op.register_fake(_fake_forward)
 _backward_op.register_fake(_fake_backward)
-_forward_op.register_autograd(partial(_differentiate, _backward_op), setup_context=_setup_context)
-
-
-class _Node(torch.autograd.Function):
-    """The same without torch's dispatcher, which costs as much as a step of a hundred neurons."""
-
-    @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
-        outputs = _forward(*inputs)
-        _setup_context(ctx, inputs, outputs)
-        return outputs
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        gradients = _differentiate(_backward, ctx, *grads)
-        return *gradients[: -len(UNTRAINED)], *UNTRAINED
-
-
-UNTRAINED = (None,) * 6  # patterns and settings
+_forward_op.register_autograd(_differentiate, setup_context=_setup_context)
