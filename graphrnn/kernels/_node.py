@@ -13,7 +13,16 @@ from graphrnn.kernels._parts import backward_in_parts, forward_in_parts
 from graphrnn.kernels._precision import as_given
 from graphrnn.kernels._room import with_room
 from graphrnn.kernels.backends import BACKENDS
-from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.contract import (
+    Gradients,
+    Matrix,
+    OutputGradients,
+    Outputs,
+    Problem,
+    Wanted,
+    numbers_of,
+    patterns_of,
+)
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["run_node"]
@@ -33,23 +42,18 @@ FIELDS = len(Pattern._fields)
 def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> tuple[Tensor, ...]:
     """Rates, states, the last v and the output, differentiable; no entries where there is none."""
     how = backend, save_states, checkpoint
-    run: Callable[..., tuple[Tensor, ...]] = _Node.apply
     if torch.compiler.is_compiling():
-        run = _forward_op
-        return run(*_flat(problem), *how)
-    return run(problem, *how, *_leaves(problem))
-
-
-def _leaves(problem: Problem) -> tuple[Tensor | None, ...]:
-    """The tensors of a problem that may have a gradient, in the order of `Wanted`."""
-    values = (None if matrix is None else matrix.values for matrix in problem[:3])
-    return *values, *problem[3:9]
+        operator: Callable[..., tuple[Tensor, ...]] = _forward_op
+        return operator(*_flat(problem), *how)
+    if not torch.is_grad_enabled():
+        return _forward(problem, *how)
+    node: Callable[..., tuple[Tensor, ...]] = _Node.apply
+    return node(problem, *how, *numbers_of(problem)[:-1])
 
 
 def _flat(problem: Problem) -> tuple[Any, ...]:
     """A problem as the operators take it; `_problem` makes it whole again."""
-    patterns = [tensor for matrix in problem[:3] if matrix is not None for tensor in matrix.pattern]
-    return *_leaves(problem), problem.rate_noise, patterns, problem.activation, problem.precision
+    return *numbers_of(problem), [*patterns_of(problem)], problem.activation, problem.precision
 
 
 def _problem(*flat: Any) -> Problem:

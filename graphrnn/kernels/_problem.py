@@ -10,18 +10,48 @@ from torch import Tensor
 from graphrnn import _checks
 from graphrnn.kernels import _arguments
 from graphrnn.kernels._precision import check_precision
+from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
-from graphrnn.kernels.contract import Problem
+from graphrnn.kernels.contract import Problem, numbers_of, patterns_of
 from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["check_problem"]
 
 
+_fitting: Remembered[None] = Remembered(at_most=8)
+
+
 def check_problem(problem: Problem, checkpoint: int | None) -> None:
     """Refuse what `recurrence` cannot run, by the names of its arguments."""
-    call = "recurrence"
-    hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, activation, precision = problem
+    call, numbers = "recurrence", numbers_of(problem)
+    try:  # tensors of the same shape, type and device as before fit as they did before
+        form = tuple([one if one is None else (one.shape, one.dtype, one.device) for one in numbers])
+    except AttributeError:  # something is no tensor
+        form = None
+    if form is None or torch.compiler.is_compiling():
+        _check_fit(call, problem)
+    else:
+        _fitting.get(patterns_of(problem), form, lambda: _check_fit(call, problem))
+    if problem.rate_noise is not None and problem.rate_noise.requires_grad:
+        raise ValueError(
+            f"`{call}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
+        )
+    _checks.one_of(call, "activation", problem.activation, ACTIVATIONS)
+    check_precision(call, problem.precision, problem.hidden.values.dtype)
+    if checkpoint is None:
+        return
+    _checks.count(call, "checkpoint", checkpoint)
+    if problem.r0.ndim == 3:
+        raise ValueError(
+            f"`{call}` keeps the rates of every step under delays, which read those of several steps before. "
+            "Leave `checkpoint` out."
+        )
+
+
+def _check_fit(call: str, problem: Problem) -> None:
+    """Whether the tensors fit each other in shape, type and device."""
+    hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, _, _ = problem
     values, pattern = hidden
     n, n_pre = pattern.shape
     if n != n_pre:
@@ -50,32 +80,19 @@ def check_problem(problem: Problem, checkpoint: int | None) -> None:
         patterns["readout.pattern"] = readout.pattern
     if bias is not None:
         _arguments.shaped(call, "bias", bias, "neuron", (n,))
-    _check_start(call, v0, r0, n, batch, checkpoint)
+    _check_start(call, v0, r0, n, batch)
     if rate_noise is not None:
         _arguments.shaped(call, "rate_noise", rate_noise, "time, neuron, batch", (steps, n, batch))
-        if rate_noise.requires_grad:
-            raise ValueError(
-                f"`{call}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
-            )
     tensors |= {"bias": bias, "rate_noise": rate_noise}
     _arguments.same_kind(call, values, tensors, patterns)
     _check_window(call, pattern, r0)
-    _checks.one_of(call, "activation", activation, ACTIVATIONS)
-    check_precision(call, precision, values.dtype)
-    if checkpoint is not None:
-        _checks.count(call, "checkpoint", checkpoint)
 
 
-def _check_start(call: str, v0: Any, r0: Any, n: int, batch: int | None, checkpoint: int | None) -> None:
+def _check_start(call: str, v0: Any, r0: Any, n: int, batch: int | None) -> None:
     late = isinstance(r0, Tensor) and r0.ndim == 3
     _arguments.shaped(call, "v0", v0, "neuron, batch", (n, batch))
     axes, window = ("window, neuron, batch", (None,)) if late else ("neuron, batch", ())
     _arguments.shaped(call, "r0", r0, axes, (*window, n, batch))
-    if late and checkpoint is not None:
-        raise ValueError(
-            f"`{call}` keeps the rates of every step under delays, which read those of several steps before. "
-            "Leave `checkpoint` out."
-        )
 
 
 def _check_window(call: str, pattern: Pattern, r0: Tensor) -> None:

@@ -37,9 +37,10 @@ class Remembered(Generic[Found]):
     def get(self, tensors: tuple[Tensor, ...], settings: Any, make: Callable[[], Found]) -> Found:
         """What `make` returns for these tensors and settings, made now or before."""
         last = tensors[-1]
-        if any(tensor.is_inference() for tensor in tensors):
+        try:
+            state = tuple([(tensor.data_ptr(), tensor._version) for tensor in tensors])
+        except RuntimeError:  # what torch raises for the version of a tensor of inference mode
             return make()
-        state = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
         key = id(last)
         entry = self._known.get(key)
         if entry is None or entry.last() is not last or entry.state != state:

@@ -81,11 +81,8 @@ def choose_backend(
     """
     device = torch.device(device)
     check_precision("choose_backend", precision, dtype)
-    place = f"on {device.type} in {str(dtype).removeprefix('torch.')}"
-    if precision != EXACT:
-        place += f" with products in {precision}"
     if name == "auto":
-        return _fastest(device, dtype, precision, place)
+        return _fastest(device, dtype, precision)
     if name == REFERENCE:
         return Choice(name, "asked for by name")
     wrong = f"There is no backend `{name}`."
@@ -93,14 +90,20 @@ def choose_backend(
         why = BACKENDS[name].unavailable(device, dtype, precision)
         if why is None:
             return Choice(name, "asked for by name")
-        wrong = f"Backend `{name}` is not available {place}: {why}."
+        wrong = f"Backend `{name}` is not available {_place(device, dtype, precision)}: {why}."
     available = available_backends(device, dtype, precision)
     ways_out = " or ".join(f"`{other}`" for other in ("auto", *available))
     raise ValueError(f"{wrong} Take {ways_out}.")
 
 
-def _fastest(device: torch.device, dtype: torch.dtype, precision: str, place: str) -> Choice:
-    reason = f"the fastest available {place}"
+@cache
+def _place(device: torch.device, dtype: torch.dtype, precision: str) -> str:
+    products = "" if precision == EXACT else f" with products in {precision}"
+    return f"on {device.type} in {str(dtype).removeprefix('torch.')}{products}"
+
+
+def _fastest(device: torch.device, dtype: torch.dtype, precision: str) -> Choice:
+    reason = f"the fastest available {_place(device, dtype, precision)}"
     for name, backend in BACKENDS.items():
         if name in BY_NAME_ALONE or (name in ON_CUDA and device.type != "cuda"):
             continue

@@ -9,7 +9,17 @@ from torch import Tensor
 
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["Backend", "Gradients", "Matrix", "OutputGradients", "Outputs", "Problem", "Wanted"]
+__all__ = [
+    "Backend",
+    "Gradients",
+    "Matrix",
+    "OutputGradients",
+    "Outputs",
+    "Problem",
+    "Wanted",
+    "numbers_of",
+    "patterns_of",
+]
 
 
 class Matrix(NamedTuple):
@@ -49,6 +59,17 @@ class Problem(NamedTuple):
             for tensor in (self.x, self.drive, self.rate_noise)
         )
         return self._replace(x=x, drive=drive, rate_noise=noise, v0=v0, r0=r0)
+
+
+def numbers_of(problem: Problem) -> tuple[Tensor | None, ...]:
+    """The tensors of a problem but for its patterns, in the order of its fields."""
+    values = (None if matrix is None else matrix.values for matrix in problem[:3])
+    return *values, *problem[3:-2]
+
+
+def patterns_of(problem: Problem) -> tuple[Tensor, ...]:
+    """The tensors of its patterns, one pattern after the other."""
+    return tuple([tensor for matrix in problem[:3] if matrix is not None for tensor in matrix.pattern])
 
 
 class Outputs(NamedTuple):

@@ -314,16 +314,18 @@ class CTRNN(nn.Module):
         Raises:
             ValueError, TypeError: for x or a state of another size, precision or device, or no time step.
         """
-        check_x(x, self.net.n_inputs, self.batch_first, self.hidden.values)
+        entry, hidden, end = self.layers
+        values = hidden.values
+        check_x(x, self.net.n_inputs, self.batch_first, values)
         if _autocasts(x.device.type):  # the recurrence keeps its precision, because small steps of v need it
             with torch.autocast(x.device.type, enabled=False):
-                return self.forward(x.to(self.hidden.values.dtype), state, generator=generator)
-        _arguments.same_precision("rnn(x)", "x", x, self.hidden.values)
+                return self.forward(x.to(values.dtype), state, generator=generator)
+        _arguments.same_precision("rnn(x)", "x", x, values)
         alone = x.ndim == 2
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
         steps = steps.contiguous()  # here, or each pass would make a copy of its own
         v0, r0 = start(state, self.v0, ACTIVATIONS[self.activation].function, steps.shape[2], alone)
-        weights, pattern, late = self.hidden.weights, self.hidden.pattern, self.delays
+        (weights, pattern), late = hidden.matrix, self.delays
         if late is not None:
             weights, pattern, r0 = late.arrange(weights), late.pattern, late.before(state, r0, alone)
         alpha = self.leak.alpha
@@ -332,24 +334,23 @@ class CTRNN(nn.Module):
         drive, rate_noise = draw_noise(sigmas, self.net.n_neurons, steps, alpha, generator)
         if self.dynamics:
             return self._run_dynamics(steps, state, (v0, r0), alpha, drive, rate_noise, alone)
-        run = recurrence(
+        rates, v, readout = recurrence(
             weights,
             pattern,
             drive,
             alpha,
             v0,
             r0,
-            input=self.input.matrix,
+            input=entry.matrix,
             x=steps,
-            bias=self.hidden.bias,
-            readout=self.readout.matrix,
+            bias=hidden.bias,
+            readout=end.matrix,
             activation=self.activation,
             rate_noise=rate_noise,
             checkpoint=self.checkpoint,
             backend=self.backend,
             precision=self.precision,
         )
-        rates, v, readout = run
         assert readout is not None
         past = None if late is None else late.after(r0, rates, alone)
         return self._given_back(rates, v, readout, alone, past)
@@ -411,13 +412,14 @@ class CTRNN(nn.Module):
         variables: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor, State]:
         """What a sequence came to, laid out as its input was."""
-        if self.readout.bias is not None:
-            readout = readout + self.readout.bias[:, None]
+        bias = self.readout.bias
+        if bias is not None:
+            readout = readout + bias.unsqueeze(1)
         if alone:
             state = State(v[:, 0], rates[-1, :, 0], past, tuple(one[:, 0] for one in variables))
             return readout[:, :, 0], rates[:, :, 0], state
         order = (2, 0, 1) if self.batch_first else (0, 2, 1)
-        state = State(v.T, rates[-1].T, past, tuple(one.T for one in variables))
+        state = State(v.T, rates.select(0, -1).T, past, tuple(one.T for one in variables))
         return readout.permute(order), rates.permute(order), state
 
     def to_connectome(self) -> Connectome:

@@ -98,10 +98,8 @@ class Leak(nn.Module):
     def alpha(self) -> Tensor:
         """(neuron,) dt / τ."""
         if self.time_constant is not None:
-            dt = torch.full_like(
-                self.time_constant, self.dt
-            )  # number / tensor is a product in torch, 1 ulp off
-            return dt / self.time_constant
+            dt = torch.full_like(self.time_constant, self.dt)
+            return dt / self.time_constant  # number / tensor is a product in torch, 1 ulp off
         low, high = self.alpha_bounds
         alpha = low + (high - low) * torch.sigmoid(self.start + self.raw)
         rounding = 2 * torch.finfo(alpha.dtype).eps  # a sigmoid of 20 is 1 in float32

@@ -11,7 +11,15 @@ from torch import Tensor
 
 from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
-from graphrnn.kernels.contract import Gradients, OutputGradients, Outputs, Problem, Wanted
+from graphrnn.kernels.contract import (
+    Gradients,
+    OutputGradients,
+    Outputs,
+    Problem,
+    Wanted,
+    numbers_of,
+    patterns_of,
+)
 from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.native import crossover
 from graphrnn.kernels.native import library as native
@@ -25,6 +33,8 @@ __all__ = ["NativeBackend"]
 TILE_BYTES = TEAM = 0
 ISA = -1  # 0 generic, 1 AVX2, 2 AVX-512; -1 for the best that the machine has
 CACHE_BYTES = 0  # of one core; 0 to ask the machine
+
+ACTIVATION = {name: number for number, name in enumerate(ACTIVATIONS)}
 
 
 class NativeBackend:
@@ -72,13 +82,13 @@ class NativeBackend:
             None if readout is None else v0.new_empty(problem.steps, readout.pattern.shape[0], batch),
         )
         setup = self._setup(problem, rates, plain=(True, True, True), transposed=(False, False, False))
-        _run("graphrnn_forward", setup, (*_inputs(problem), *outputs))
+        _run("graphrnn_forward", setup, (*numbers_of(problem), *outputs))
         return outputs
 
     def backward(
         self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
-        inputs = _inputs(problem)
+        inputs = numbers_of(problem)
         leaves = (*inputs[:5], rates, *inputs[6:-1])  # where no drive was kept, it had the shape of the rates
         gradients = Gradients(
             *(
@@ -102,33 +112,18 @@ class NativeBackend:
             plain: whether W, W_in and W_out are read as they are.
             transposed: and whether their transposes are.
         """
-        patterns = tuple(None if matrix is None else matrix.pattern for matrix in problem[:3])
-        tensors = tuple(tensor for pattern in patterns if pattern is not None for tensor in pattern)
-        directions = (*zip(plain, transposed, strict=True),)
-        numbers = {
-            **dict(zip(("steps", "neurons", "batch"), rates.shape, strict=True)),
-            "is_double": rates.dtype == torch.float64,
-            "activation": list(ACTIVATIONS).index(problem.activation),
-            "threads": torch.get_num_threads(),
-            "window": window_of(problem.r0),
-            "noisy": problem.rate_noise is not None,
-            "isa": ISA,
-            "cache_bytes": CACHE_BYTES,
-            "tile_bytes": TILE_BYTES,
-            "team": TEAM,
-        }
-        shared = self._crossover.rows
-        return _setups.get(
-            tensors,
-            (shared, directions, *numbers.values()),
-            lambda: _make_setup(patterns, numbers, directions, shared),
+        numbers = (  # the first fields of `native.Setup`
+            *rates.shape,
+            rates.dtype == torch.float64,
+            ACTIVATION[problem.activation],
+            torch.get_num_threads(),
+            *(ISA, TILE_BYTES, TEAM),
+            problem.rate_noise is not None,
+            CACHE_BYTES,
+            window_of(problem.r0),
         )
-
-
-def _inputs(problem: Problem) -> tuple[Tensor | None, ...]:
-    """The tensors of a problem, but for its patterns."""
-    values = (None if matrix is None else matrix.values for matrix in problem[:3])
-    return *values, *problem[3:-2]
+        settings = numbers, plain, transposed, self._crossover.rows
+        return _setups.get(patterns_of(problem), settings, lambda: _make_setup(problem, *settings))
 
 
 def _run(name: str, setup: _Setup, tensors: tuple[Tensor | None, ...]) -> None:
@@ -149,21 +144,23 @@ _setups: Remembered[_Setup] = Remembered(at_most=8)
 
 
 def _make_setup(
-    patterns: tuple[Pattern | None, ...],
-    numbers: dict[str, int],
-    directions: tuple[tuple[bool, bool], ...],
+    problem: Problem,
+    numbers: tuple[int, ...],
+    plain: tuple[bool, ...],
+    transposed: tuple[bool, ...],
     shared: int,
 ) -> _Setup:
-    fields = native.Setup(**numbers)
+    fields = native.Setup(*numbers)
     fields.release, fields.acquire, fields.interrupted = _interpreter()
     setup = _Setup(fields, [])
     n = fields.neurons
-    shapes = ((n, n), (n, 0), (0, n))  # those that stand for a matrix that is not there
-    windows = (fields.window, 1, 1)
-    for layer, *given in zip(
-        (fields.hidden, fields.input, fields.readout), patterns, shapes, windows, directions, strict=True
+    layers = fields.hidden, fields.input, fields.readout
+    shapes = (n, n), (n, 0), (0, n)  # those that stand for a matrix that is not there
+    windows = fields.window, 1, 1
+    for layer, matrix, *given in zip(
+        layers, problem[:3], shapes, windows, zip(plain, transposed, strict=True), strict=True
     ):
-        _fill(setup.tensors, layer, shared, *given)
+        _fill(setup.tensors, layer, shared, None if matrix is None else matrix.pattern, *given)
     return setup
 
 
