@@ -96,7 +96,6 @@ def choose_backend(
     raise ValueError(f"{wrong} Take {ways_out}.")
 
 
-@cache
 def _place(device: torch.device, dtype: torch.dtype, precision: str) -> str:
     products = "" if precision == EXACT else f" with products in {precision}"
     return f"on {device.type} in {str(dtype).removeprefix('torch.')}{products}"
