@@ -25,6 +25,7 @@ from graphrnn.kernels.native import crossover
 from graphrnn.kernels.native import library as native
 from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.native.layout import layout
+from graphrnn.kernels.native.memory import empty
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["NativeBackend"]
@@ -74,10 +75,10 @@ class NativeBackend:
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
         v0, readout = problem.v0, problem.readout
         n, batch = v0.shape
-        rates = v0.new_empty(problem.steps, n, batch)
+        rates = empty((problem.steps, n, batch), v0.dtype)
         outputs = Outputs(
             rates,
-            torch.empty_like(rates) if save_states else None,
+            empty(rates.shape, v0.dtype) if save_states else None,
             v0.new_empty(n, batch),
             None if readout is None else v0.new_empty(problem.steps, readout.pattern.shape[0], batch),
         )

@@ -80,6 +80,8 @@ def library() -> ctypes.PyDLL | str:
         return f"its compiled library does not load ({error})"
     if loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + ctypes.sizeof(Tensors):
         return "its compiled library belongs to another version of graphrnn"
+    loaded.graphrnn_take.restype, loaded.graphrnn_take.argtypes = pointer, [int64]
+    loaded.graphrnn_give.restype, loaded.graphrnn_give.argtypes = None, [pointer, int64]
     return loaded
 
 

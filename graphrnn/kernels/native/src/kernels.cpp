@@ -202,7 +202,6 @@ void with_tile(int bytes, Run run) {
 
 template <class T>
 void forward_of(const Call& call, Control& control) {
-    on_large_pages(call.rates, call.steps * call.neurons * call.batch * index(sizeof(T)));
     const Ordered<T> hidden(call, control, call.hidden, call.values, false), input(call, control, call.input, call.input_values, false);
     const Ordered<T> readout(call, control, call.readout, call.readout_values, false);
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};

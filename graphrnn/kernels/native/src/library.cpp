@@ -73,6 +73,16 @@ EXPORT int graphrnn_best_isa() { return graphrnn::best(); }
 
 EXPORT int graphrnn_call_size() { return int(sizeof(graphrnn::Call)); }
 
+EXPORT void* graphrnn_take(std::int64_t bytes) {
+    try {
+        return graphrnn::take(std::size_t(bytes));
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+EXPORT void graphrnn_give(void* data, std::int64_t bytes) { graphrnn::give(data, std::size_t(bytes)); }
+
 EXPORT int graphrnn_forward(const graphrnn::Setup* setup, const graphrnn::Tensors* tensors) {
     return graphrnn::guarded(setup, tensors, [](const auto& kernels, const auto& c, auto& control) { return kernels.forward(c, control); });
 }

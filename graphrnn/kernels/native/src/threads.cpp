@@ -67,7 +67,7 @@ void pause() {
 #endif
 }
 
-// Large blocks that no call holds, the one left longest first. Whoever finds the lock taken goes without, so that a
+// Blocks that nobody holds, the one left longest first. Whoever finds the lock taken goes without, so that a
 // process forked meanwhile does not wait for ever.
 class Kept {
    public:
@@ -80,10 +80,11 @@ class Kept {
         blocks_.erase(found), total_ -= size;
         return data;
     }
-    void give(void* data, std::size_t size) {
+    void give(void* data, std::size_t size) noexcept {
         const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-        if (!lock || size < LARGE_PAGE || size > MOST) return std::free(data);
-        for (; total_ + size > MOST; blocks_.pop_front()) std::free(blocks_.front().data), total_ -= blocks_.front().size;
+        if (!lock || size < SMALLEST || size > MOST) return std::free(data);
+        for (; total_ + size > MOST || blocks_.size() >= BLOCKS; blocks_.pop_front())
+            std::free(blocks_.front().data), total_ -= blocks_.front().size;
         try {
             blocks_.push_back({data, size});
             total_ += size;
@@ -93,7 +94,7 @@ class Kept {
     }
 
    private:
-    static constexpr std::size_t MOST = std::size_t(64) << 20;
+    static constexpr std::size_t SMALLEST = std::size_t(32) << 10, MOST = std::size_t(128) << 20, BLOCKS = 32;
     struct Block {
         void* data;
         std::size_t size;
@@ -104,43 +105,35 @@ class Kept {
 };
 
 Kept& kept() {
-    static Kept* const blocks = new Kept;  // never destroyed: a call may outlive what ends with the process
+    static Kept* const blocks = new Kept;  // never destroyed: a tensor may outlive what ends with the process
     return *blocks;
 }
 
-}  // namespace
+std::size_t alignment(std::size_t bytes) { return bytes >= LARGE_PAGE / 2 ? LARGE_PAGE : LINE; }
 
-Buffer::Buffer(std::size_t bytes) {
-    const std::size_t alignment = bytes >= LARGE_PAGE / 2 ? LARGE_PAGE : LINE;
-    size_ = (bytes + alignment) / alignment * alignment;
-    if (alignment == LARGE_PAGE) data_ = kept().take(size_);
-    if (data_) return;
-    data_ = std::aligned_alloc(alignment, size_);
-    if (!data_) throw std::bad_alloc();
-    if (alignment == LARGE_PAGE) on_large_pages(data_, size_);
-}
+// Whole units of the alignment, and never none.
+std::size_t rounded(std::size_t bytes) { return (bytes + alignment(bytes)) / alignment(bytes) * alignment(bytes); }
 
 void on_large_pages(void* data, std::size_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(data);
-    const std::uintptr_t first = (start + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1), last = (start + bytes) & ~(LARGE_PAGE - 1);
-    if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+    madvise(data, bytes, MADV_HUGEPAGE);
 #else
     (void)data, (void)bytes;
 #endif
 }
 
-Buffer& Buffer::operator=(Buffer&& other) noexcept {
-    if (this != &other) {
-        std::swap(data_, other.data_);
-        std::swap(size_, other.size_);
-    }
-    return *this;
+}  // namespace
+
+void* take(std::size_t bytes) {
+    const std::size_t size = rounded(bytes);
+    if (void* const data = kept().take(size)) return data;
+    void* const data = std::aligned_alloc(alignment(bytes), size);
+    if (!data) throw std::bad_alloc();
+    if (alignment(bytes) == LARGE_PAGE) on_large_pages(data, size);
+    return data;
 }
 
-Buffer::~Buffer() {
-    if (data_) kept().give(data_, size_);
-}
+void give(void* data, std::size_t bytes) noexcept { kept().give(data, rounded(bytes)); }
 
 Control::Control(void* (*release)(), void (*acquire)(void*), int (*interrupted)())
     : release_(release), acquire_(acquire), interrupted_(interrupted), state_(release()), last_(now()) {}

@@ -3,30 +3,38 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace graphrnn {
 
-// Memory of a call: aligned to cache lines, on large pages where that pays. Up to 64 MB of it are kept for calls of
-// the same size to come, because the system would clear the pages anew for each.
+// Memory: aligned to cache lines, on large pages where that pays. What is given back is kept, up to 128 MB in all,
+// for whoever asks for as much again, because the system would clear the pages anew for each call.
+void* take(std::size_t bytes);
+void give(void* data, std::size_t bytes) noexcept;
+
+// Memory of a call.
 class Buffer {
    public:
     Buffer() = default;
-    explicit Buffer(std::size_t bytes);
+    explicit Buffer(std::size_t bytes) : data_(take(bytes)), bytes_(bytes) {}
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
-    Buffer(Buffer&& other) noexcept : data_(other.data_), size_(other.size_) { other.data_ = nullptr; }
-    Buffer& operator=(Buffer&& other) noexcept;
-    ~Buffer();
+    Buffer(Buffer&& other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; }
+    Buffer& operator=(Buffer&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(bytes_, other.bytes_);
+        return *this;
+    }
+    ~Buffer() {
+        if (data_) give(data_, bytes_);
+    }
     template <class T>
     T* as() const { return static_cast<T*>(data_); }
 
    private:
     void* data_ = nullptr;
-    std::size_t size_ = 0;
+    std::size_t bytes_ = 0;
 };
-
-// Asks for large pages under memory that a call is about to write for the first time.
-void on_large_pages(void* data, std::size_t bytes);
 
 class Control {
    public:

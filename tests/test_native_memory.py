@@ -1,0 +1,93 @@
+"""The memory of what the native backend gives out: taken again, never shared, and as good as torch's own."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+import sys
+
+import pytest
+import torch
+
+from graphrnn.kernels import BACKENDS, Pattern, recurrence
+from graphrnn.kernels.native.memory import empty
+
+WHY_NOT = BACKENDS["native"].unavailable(torch.device("cpu"), torch.float32)
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=f"native backend: {WHY_NOT}")
+
+
+def rates_of_a_run(scale=1.0):
+    pattern = Pattern.from_pairs(post=[0, 1], pre=[1, 0], shape=(2, 2))
+    drive = torch.full((300, 2, 40), scale)
+    start = torch.zeros(2, 40)
+    values = torch.tensor([0.5, -0.5])
+    return recurrence(values, pattern, drive, torch.full((2,), 0.5), start, start, backend="native").rates
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_tensor_as_any_other(dtype):
+    tensor = empty((70, 123, 11), dtype)
+    assert (tensor.shape, tensor.dtype, tensor.stride()) == ((70, 123, 11), dtype, (1353, 11, 1))
+    assert tensor.data_ptr() % 64 == 0
+    assert empty((2, 0, 3), dtype).numel() == 0
+    assert empty((), dtype).shape == ()
+
+
+def test_memory_that_nobody_needs_is_taken_again():
+    shape = (7, 123, 41)  # of no other test, so that none is kept yet
+    first = empty(shape, torch.float64)
+    address = first.data_ptr()
+    first.fill_(3.0)
+    view = first[3:].numpy()  # keeps all of it
+    del first
+    assert empty(shape, torch.float64).data_ptr() != address
+    assert (view == 3.0).all()
+    del view
+    assert address in {empty(shape, torch.float64).data_ptr() for _ in range(3)}
+
+
+def test_rates_stay_what_they_are_in_the_runs_to_come():
+    rates = rates_of_a_run()
+    before = rates.clone()
+    others = [rates_of_a_run(scale) for scale in (2.0, 3.0)]
+    assert torch.equal(rates, before)
+    assert not torch.equal(others[0], others[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_more_than_128_mb_are_kept():
+    def resident():
+        with open("/proc/self/statm") as file:
+            return 4096 * int(file.read().split()[1])
+
+    block = empty((33 << 20,), torch.float32).fill_(1.0)  # 132 MB
+    before = resident()
+    del block
+    assert before - resident() > 100e6
+
+
+def test_more_bytes_than_the_library_can_count():
+    with pytest.raises(torch.OutOfMemoryError, match=r"^no memory for 40,000,000,000,000,000,000 bytes$"):
+        empty((10**19,), torch.float32)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        copy.deepcopy,
+        lambda rates: pickle.loads(pickle.dumps(rates)),
+        lambda rates: torch.load(saved(rates)),
+        lambda rates: rates.clone().share_memory_(),
+    ],
+)
+def test_rates_can_be_copied_saved_and_shared(copied):
+    rates = rates_of_a_run()
+    assert torch.equal(copied(rates), rates)
+
+
+def saved(tensor):
+    file = io.BytesIO()
+    torch.save(tensor, file)
+    file.seek(0)
+    return file
