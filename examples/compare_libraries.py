@@ -5,7 +5,8 @@
 A step is the forward pass (input, recurrence, readout), the mean squared error over all time steps, the
 backward pass and Adam. All libraries start from the same weights, get the same data, and must come to the
 same losses. They take turns, so quote the ratios of one run, not the milliseconds. Peers that are not
-installed are named and left out:
+installed are named and left out. `--impl graphrnn nothing` also times what torch alone takes for such a step:
+autograd, loss and Adam around a recurrence that computes nothing.
 
     pip install nn4n --no-deps        the original, on dense matrices
     pip install jax brainevent        JAX on dense matrices, on its BCOO format, and with brainevent's CSR
@@ -309,6 +310,27 @@ def brainevent(problem):
     )
 
 
+def nothing(problem):
+    """Torch alone: as many parameters, the loss and Adam, and a node of autograd that computes nothing."""
+    leaves = [torch.zeros(w.nnz, requires_grad=True) for w in (problem.w_in, problem.w, problem.w_out)]
+
+    class Node(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, *leaves):
+            ctx.save_for_backward(x, *leaves)
+            return x.new_zeros(x.shape[0], problem.w_out.shape[0], x.shape[2])
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            _, *leaves = ctx.saved_tensors
+            return None, *(torch.zeros_like(leaf) for leaf in leaves)
+
+    def forward():
+        return Node.apply(problem.x.permute(1, 2, 0).contiguous(), *leaves).permute(2, 0, 1)
+
+    return torch_step(leaves, forward, problem.y)
+
+
 LIBRARIES = {
     f.__name__: f
     for f in (
@@ -327,9 +349,10 @@ LIBRARIES = {
 DISTRIBUTIONS = ("graphrnn", "torch", "nn4n", "torch-sparse", "jax", "brainevent", "numpy", "scipy")
 NEEDS_A_SMALL_NETWORK = ("nn4n", "dense", "dense_tf32", "dense_graph", "jax_dense", "jax_bcoo", "brainevent")
 NEEDS_A_GPU = ("dense_tf32", "dense_graph")
+NO_LIBRARY = {"nothing": nothing}  # timed by name alone, and compared with nobody
 
 
-def compare(case, names, rounds, device):
+def compare(case, names, rounds, device, turn=TURN):
     """Times one case; a library that is named must run, the others may be absent or out of reach."""
     problem = make_problem(case, device)
     n, synapses = problem.w.shape[0], problem.w.nnz
@@ -342,19 +365,20 @@ def compare(case, names, rounds, device):
             left_out[name] = "needs a GPU"
             continue
         try:
-            step = LIBRARIES[name](problem)
+            step = (LIBRARIES | NO_LIBRARY)[name](problem)
             losses[name] = [float(step()) for _ in range(2)]
             steps[name] = step
         except ModuleNotFoundError:
             left_out[name] = "not installed"
         except Exception as error:  # a peer that breaks is reported, not hidden
             left_out[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"
+    losses = {name: loss for name, loss in losses.items() if name not in NO_LIBRARY}
     for name, loss in losses.items():
         first = next(iter(losses.values()))
         assert np.allclose(loss, first, rtol=SAME_LOSS_ROUNDED if name == "dense_tf32" else SAME_LOSS), (
             f"{name} computes something else: {loss}, not {first}"
         )
-    seconds = time_in_turns(steps, rounds=rounds, warmup=0, turn=TURN, device=device)
+    seconds = time_in_turns(steps, rounds=rounds, warmup=0, turn=turn, device=device)
     time_steps, batch = CASES[case][2:]
     return {
         "neurons": n,
@@ -394,9 +418,9 @@ def versions():
 def keep(path, report):
     """Adds cases to a file of results; all of them are from one machine and setting."""
     old = json.loads(path.read_text()) if path.exists() else report
-    for name in ("machine", "versions", "threads", "rounds"):
-        if old[name] != report[name]:
-            raise SystemExit(f"{path} has results with other {name}: {old[name]}. Give another file.")
+    for name in ("machine", "versions", "threads", "rounds", "turn"):
+        if old.get(name) != report[name]:
+            raise SystemExit(f"{path} has results with other {name}: {old.get(name)}. Give another file.")
     report["cases"] = {**old["cases"], **report["cases"]}
     path.write_text(json.dumps(report, indent=1) + "\n")
 
@@ -405,9 +429,14 @@ def main():
     """Times the cases that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", nargs="+", default=["S"], choices=CASES)
-    parser.add_argument("--impl", nargs="+", choices=LIBRARIES, help="default: all within reach")
+    parser.add_argument(
+        "--impl", nargs="+", choices=LIBRARIES | NO_LIBRARY, help="default: all libraries within reach"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=machine()["cores"])
+    parser.add_argument(
+        "--turn", type=float, default=TURN, help="seconds at least; 0 for one step, which finds cold caches"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
         "--json", type=Path, help="add the results, and graphrnn's distance to the limit, there"
@@ -422,11 +451,12 @@ def main():
         "versions": versions(),
         "threads": options.threads,
         "rounds": options.rounds,
+        "turn": options.turn,
         "cases": {},
     }
     report["machine"]["cores"] = os.cpu_count()
     for case in options.case:
-        found, net = compare(case, options.impl, options.rounds, options.device)
+        found, net = compare(case, options.impl, options.rounds, options.device, options.turn)
         print(line(case, found), flush=True)
         if options.json:
             size = {"time_steps": found["time_steps"], "batch": found["batch"]}
