@@ -12,6 +12,7 @@ from torch import Tensor
 __all__ = ["Remembered"]
 
 Found = TypeVar("Found")
+NOTHING = object()
 
 
 class _Entry(NamedTuple):
@@ -46,11 +47,13 @@ class Remembered(Generic[Found]):
         if entry is None or entry.last() is not last or entry.state != state:
             entry = _Entry(weakref.ref(last, partial(_forget, self._known, key)), state, {})
             self._known[key] = entry
-        if settings not in entry.found:
-            while len(entry.found) >= self._at_most:
-                entry.found.pop(next(iter(entry.found)))
-            entry.found[settings] = make()
-        return entry.found[settings]
+        found = entry.found.get(settings, NOTHING)
+        if found is NOTHING:
+            found = make()
+            while len(entry.found) >= self._at_most:  # another thread may have dropped it meanwhile
+                entry.found.pop(next(iter(entry.found), None), None)
+            entry.found[settings] = found
+        return found
 
 
 def _forget(known: dict[int, _Entry], key: int, _: object) -> None:
