@@ -175,6 +175,7 @@ def test_levels_kinds_and_signs_come_from_tables_of_their_own():
 
 def test_delays_are_made_of_distances():
     net = connectome(EDGES, NEURONS, distances={("S", "I"): 7.0, ("I", "M"): 35.0}, velocity=7.0, **DROP)
+    assert net.provenance.steps[-1]["choices"]["distances"] == {"S → I": 7.0, "I → M": 35.0}
     assert dict(zip(links(net), net.hidden.delay, strict=True)) == {
         ("s2", "s1"): 0.1,
         ("s1", "s2"): 0.1,
@@ -505,10 +506,10 @@ def test_counts_share_a_number_of_synapses(of, total, expected):
         assert number == pytest.approx(expected * counts[pair] / 100, abs=1)
 
 
-def test_streamlines_count_both_ways_and_weak_ones_go():
-    counts = pd.DataFrame(
-        [[np.nan, 30.0, 2.0], [np.nan, np.nan, 5.0], [np.nan] * 3], index=list("ABC"), columns=list("ABC")
-    )
+@pytest.mark.parametrize("empty", [np.nan, 0.0])
+def test_streamlines_count_both_ways_and_weak_ones_go(empty):
+    half = [[empty, 30.0, 2.0], [empty, empty, 5.0], [empty] * 3]
+    counts = pd.DataFrame(half, index=list("ABC"), columns=list("ABC"))
     graph = area_graph(counts, SIZES, total=100, of="synapses", rule="number", symmetric=True, minimum=3)
     assert {pair: rule.n for pair, rule in rules(graph).items()} == {
         ("A", "B"): 43,

@@ -13,7 +13,7 @@ import numpy as np
 from graphrnn import _checks
 from graphrnn.connectome import Connectome, Provenance
 from graphrnn.connectome.edges import DELAYS, DUPLICATES
-from graphrnn.connectome.levels import levels_by_area
+from graphrnn.connectome.levels import levels_by_area, recorded_distances
 from graphrnn.connectome.provenance import source_file
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def connectome(
         "levels": levels,
         "kinds": kinds,
         "signs": signs,
+        "distances": recorded_distances(distances),
         "velocity": None if distances is None else velocity,
         "shortest": None if distances is None else shortest,
         **{f"cells {what}": names for what, names in cells.items()},
