@@ -610,6 +610,14 @@ def text(file):
     file["edges/neurons__neurons/0/syn_weight"] = ["a"] * 5
 
 
+def other_order(file):
+    file["edges/neurons__neurons/edge_group_index"][:] = [0, 1, 2, 4, 3]
+
+
+def other_ids(file):
+    file["nodes/neurons/node_id"] = [1, 2, 3, 4, 5]
+
+
 def fewer(file):
     del file["edges/neurons__neurons/0/syn_weight"]
     file["edges/neurons__neurons/0/syn_weight"] = [1.0]
@@ -635,6 +643,10 @@ def billion(file):
         (link, "found a link at '/edges/neurons__neurons/0/syn_weight' of 'net.h5', which may lead to another file. Copy "
          "what it points to into the file."),
         (text, "needs numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5'; it holds object. Write them as numbers there."),
+        (other_order, "needs the numbers 0, 1, 2, … in this order at '/edges/neurons__neurons/edge_group_index' of 'net.h5'; "
+         "number 4 is 4. Sort the population by it, and number its rows anew."),
+        (other_ids, "needs the numbers 0, 1, 2, … in this order at '/nodes/neurons/node_id' of 'net.h5'; number 1 is 1. Sort "
+         "the population by it, and number its rows anew."),
         (fewer, "needs 5 values of 'syn_weight' in '/edges/neurons__neurons/0'; there are 1."),
         (elsewhere, "found data of another file at '/edges/neurons__neurons/source_node_id' of 'net.h5'. Copy them into "
          "the file."),

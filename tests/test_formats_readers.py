@@ -156,6 +156,16 @@ def test_sonata_of_others_in_two_files(tmp_path):
     assert edges_by_name(bare) == {("lgn/2", "v1/0"): 0.5, ("lgn/0", "v1/1"): -2.0}
 
 
+def test_a_population_of_sonata_without_the_attribute_is_an_area(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        for name, size in (("lgn", 3), ("v1", 2)):
+            file[f"nodes/{name}/node_type_id"] = np.full(size, 100)
+        file["nodes/v1/0/pop_name"] = ["e4", "i4"]
+    net = gr.io.read(tmp_path / "net.h5", columns={"area": "pop_name"})
+    assert [(area.name, area.size) for area in net.areas] == [("lgn", 3), ("e4", 1), ("i4", 1)]
+
+
 def edges_by_name(net):
     names = neuron_names(net).tolist()
     pairs = zip(net.hidden.pre, net.hidden.post, net.hidden.weight.tolist(), strict=True)
