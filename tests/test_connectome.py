@@ -776,7 +776,8 @@ MESSAGES = [
      "or give "
      "them a weight."),
     (edges_with(weight=["heavy", 1, 2]), ValueError,
-     "`Connectome.from_edges(...)` needs numbers in the column `weight` of the edges."),
+     "`Connectome.from_edges(...)` needs numbers in the column `weight` of the edges; row 0 has 'heavy'. "
+     "Write numbers with a decimal point, without separators of thousands."),
     (edges_with(delay=[1.0, -1.0, 2.0]), ValueError,
      "`Connectome.from_edges(...)` needs finite delays of 0 ms or more."),
     (edges_with(pre=["a", "a", "b"], delay=[1.0, 2.0, 2.0]), ValueError,
@@ -798,7 +799,8 @@ MESSAGES = [
      "`Connectome.from_edges(...)` needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column "
      "`sign`."),
     (neurons_with(sign=["E", "I", "E", "E"]), ValueError,
-     "`Connectome.from_edges(...)` needs numbers in the column `sign` of the neurons."),
+     "`Connectome.from_edges(...)` needs numbers in the column `sign` of the neurons; row 0 has 'E'. Write "
+     "numbers with a decimal point, without separators of thousands."),
     (neurons_with(tau=[1, 2, 0, 3]), ValueError,
      "`Connectome.from_edges(...)` needs finite time constants above 0 ms in the column `tau`."),
     (lambda: Connectome.from_networkx(nx.path_graph(3)), TypeError,

@@ -212,6 +212,15 @@ def test_files_keep_names_that_look_like_something_else(tmp_path, extension, sep
     assert net.provenance.steps[-1]["files"] == [source_file(path) for path in paths]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_of_spreadsheets(tmp_path, separator):
+    """A spreadsheet of half of Europe separates by semicolons."""
+    for what, table in (("edges", EDGES), ("neurons", NEURONS)):
+        table.to_csv(tmp_path / f"{what}.csv", sep=separator, index=False, encoding="utf-8-sig")
+    net = connectome(tmp_path / "edges.csv", tmp_path / "neurons.csv", **DROP)
+    assert net == connectome(EDGES, NEURONS, **DROP)
+
+
 def test_the_record_says_all_and_tables_are_not_changed():
     before = EDGES.copy(), NEURONS.copy()
     net = connectome(EDGES, NEURONS, **DROP)
@@ -260,13 +269,19 @@ TABLE_MESSAGES = [
         {"edges": EDGES.rename(columns={"pre": "from"})},
         "`measured.connectome(...)` needs the column pre in the table of edges; its columns are "
         "from, post, type, "
-        "weight. Name it with `columns`.",
+        "weight. Name it with columns={'the name in the table': 'pre'}.",
+    ),
+    (
+        {"columns": {"wieght": "weight"}},
+        "`measured.connectome(...)` found no column 'wieght', which `columns` renames: the edges have pre, "
+        "post, type, weight; the neurons have neuron, area, transmitter. Write "
+        "columns={'the name in the table': 'pre'}.",
     ),
     (
         {"area": "region"},
         "`measured.connectome(...)` needs the column region in the table of neurons; its columns are "
         "neuron, area, "
-        "transmitter. Name it with `columns` or `area`.",
+        "transmitter. Name it with columns={'the name in the table': 'region'} or `area`.",
     ),
     (
         {"duplicates": "first"},
@@ -324,8 +339,7 @@ def test_files_that_are_no_tables(tmp_path):
     (tmp_path / "e.xlsx").write_bytes(b"PK")
     assert error_of(connectome, tmp_path / "e.xlsx", NEURONS) == (
         "`measured.connectome(...)` reads .csv and .tsv files; 'e.xlsx' is neither. Read it with "
-        "pandas and pass the "
-        "DataFrame."
+        "pandas, with dtype=str for ids, and pass the DataFrame."
     )
     (tmp_path / "e.csv").write_bytes(b"\xff\xfe\x00")
     assert error_of(connectome, tmp_path / "e.csv", NEURONS).startswith(

@@ -151,7 +151,7 @@ def _ordered(call: str, neurons: pandas.DataFrame, excitatory_first: bool) -> pa
         try:
             table[name] = pd.to_numeric(column).astype(float)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"`{call}` needs numbers in the column `{name}` of the neurons.") from error
+            raise _no_numbers(call, "neurons", name, column) from error
     table["sign"] = table["sign"].fillna(0.0)
     if not table["sign"].isin([-1.0, 0.0, 1.0]).all():
         raise ValueError(
@@ -275,7 +275,19 @@ def _numbers(call: str, edges: pandas.DataFrame, name: str) -> NDArray[np.float6
     try:
         return pd.to_numeric(edges[name]).to_numpy(np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`{call}` needs numbers in the column `{name}` of the edges.") from error
+        raise _no_numbers(call, "edges", name, edges[name]) from error
+
+
+def _no_numbers(call: str, what: str, name: str, column: pandas.Series) -> ValueError:
+    """The error about the first cell of a column that is no number."""
+    import pandas as pd
+
+    wrong = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+    shown = f"; row {wrong.index[0]} has {wrong.iloc[0]!r}" if len(wrong) else ""
+    return ValueError(
+        f"`{call}` needs numbers in the column `{name}` of the {what}{shown}. Write numbers with a decimal "
+        "point, without separators of thousands."
+    )
 
 
 def _types(
