@@ -414,6 +414,11 @@ def test_densities_between_areas_make_an_area_graph(tmp_path):
     graph = gr.io.read(tmp_path / "g.csv")
     assert graph.edges["V1", "V2"]["rule"] == gr.Bernoulli(0.1)
     assert (graph.nodes["V2"]["size"], graph.kind("V2", "V1")) == (20, "backward")
+    steps = graph.compile(seed=0).provenance.steps
+    assert [step["step"] for step in steps] == ["io.read", "graph.compile"]
+    assert [file["name"] for file in steps[0]["files"]] == ["g.csv", "g.nodes.csv"]
+    gr.io.write(graph, tmp_path / "g.graphml")
+    assert gr.io.read(tmp_path / "g.graphml").graph == graph.graph
 
 
 def test_a_multigraph_of_networkx_is_added_up():

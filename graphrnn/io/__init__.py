@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphrnn import _checks
-from graphrnn.connectome import Connectome
+from graphrnn.connectome import Connectome, Provenance
 from graphrnn.graph import AreaGraph
 from graphrnn.io._choices import Choices
 from graphrnn.io._gzip import ending
@@ -103,12 +103,16 @@ def read(
         ),
     )
     thing: Connectome | AreaGraph = module.read(call, _existing(call, path), choices)
-    if isinstance(thing, AreaGraph) or thing.provenance.records:
-        return thing
     files = [Path(path), choices.nodes or beside(Path(path))]
-    return thing.with_step(
-        "io.read", choices=given, files=[file for file in files if file.is_file()], report=thing.report
-    )
+    files = [file for file in files if file.is_file()]
+    if isinstance(thing, AreaGraph):
+        if thing.graph.get("provenance") == []:
+            step = Provenance().then("io.read", choices=given, files=files)
+            thing.graph["provenance"] = list(step.records)
+        return thing
+    if thing.provenance.records:
+        return thing
+    return thing.with_step("io.read", choices=given, files=files, report=thing.report)
 
 
 def _path(path: Any) -> Any:

@@ -91,7 +91,10 @@ def graph_of(call: str, tables: Tables) -> AreaGraph:
     document["projection"] = projections
     if attributes := tables.about.get("attributes"):
         document["attributes"] = attributes
-    return graph_of_document(call, document)
+    graph = graph_of_document(call, document)
+    if not tables.about:
+        graph.graph["provenance"] = []  # where `io.read` names a file of others
+    return graph
 
 
 def _column(column: Column | None, count: int) -> list[Any]:
