@@ -122,7 +122,12 @@ def test_provenance_survives(ending, tmp_path):
 def test_the_first_step_of_a_file_of_others_names_it(tmp_path):
     gr.io.write(NETWORKS["measured_without_levels"], tmp_path / "net.csv")
     (step,) = gr.io.read(tmp_path / "net.csv", duplicates="error").provenance.steps
-    assert (step["step"], step["choices"]) == ("io.read", {"duplicates": "error"})
+    assert step["step"] == "io.read"
+    assert step["choices"] == {
+        "duplicates": "error",
+        "unknown": "error",
+        "columns": {name: name for name in ("neuron", "area", "tau", "pre", "post", "delay", "kind")},
+    }
     assert [file["name"] for file in step["files"]] == ["net.csv", "net.nodes.csv"]
 
 
@@ -324,6 +329,31 @@ def test_columns_are_recognised(text, tmp_path):
     assert edges_of(net) == {("10", "9"): 2.0, ("9", "720575940610453042"): -0.5}
     assert net.names.tolist() == ["9", "10", "720575940610453042"]  # in the order of the numbers
     assert [area.name for area in net.areas] == ["hidden"]
+
+
+def test_the_record_names_the_columns_that_were_taken_and_those_that_were_not(tmp_path):
+    edges = text_file(tmp_path / "e.csv", "pre_root_id,post_root_id,neuropil,syn_count,nt\n7,8,EB,3,ACH\n")
+    nodes = text_file(tmp_path / "n.csv", "root_id,name,group,side\n7,x,A,left\n8,y,B,right\n")
+    net = gr.io.read(edges, nodes=nodes, columns={"area": "side"})
+    assert (net.names.tolist(), [area.name for area in net.areas]) == (["7", "8"], ["left", "right"])
+    choices = net.provenance.steps[0]["choices"]
+    assert choices["columns"] == {
+        "neuron": "root_id",
+        "area": "side",
+        "pre": "pre_root_id",
+        "post": "post_root_id",
+        "weight": "syn_count",
+    }
+    assert choices["columns left out"] == ["name", "group", "neuropil", "nt"]
+    assert (choices["duplicates"], choices["unknown"]) == ("sum", "error")
+
+
+def test_directed_is_no_type_of_synapse(tmp_path):
+    text = "Source,Target,Type,Id,Weight\na,b,Directed,0,2.0\nb,c,Directed,1,1.0\n"
+    net = gr.io.read(text_file(tmp_path / "gephi.csv", text))
+    assert (edges_of(net), net.hidden.type) == ({("a", "b"): 2.0, ("b", "c"): 1.0}, None)
+    asked = gr.io.read(tmp_path / "gephi.csv", columns={"type": "Type"})
+    assert asked.hidden.types == ("Directed",)
 
 
 def test_columns_are_given(tmp_path):

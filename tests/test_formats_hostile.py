@@ -51,7 +51,53 @@ TABLES = [
         "a,b\nx,y\n",
         None,
         "needs a column for pre and post in its table of edges; it has 'a', 'b'. Say which with "
-        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none.",
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; in a "
+        "matrix with names before its rows and above its columns, empty the first cell.",
+    ),
+    (
+        "from/to,x,y\nx,0,1\ny,0,0\n",
+        None,
+        "needs a column for pre and post in its table of edges; it has 'from/to', 'x', 'y'. Say which with "
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; in a "
+        "matrix with names before its rows and above its columns, empty the first cell.",
+    ),
+    (
+        "from,b\nx,y\n",
+        None,
+        "needs a column for post in its table of edges; it has 'from', 'b'. Say which with "
+        "columns={'post': ...}, or put a row of names at the top where there is none.",
+    ),
+    (
+        '"pre","post"\n"1","a","b"\n"2","b","c"\n',
+        None,
+        "found 2 names of columns and 3 cells in every row of 'e.csv', as R writes names of rows. Write it "
+        "with row.names=FALSE, or put a name before the others.",
+    ),
+    (
+        "Source,Target,Type\na,b,Directed\nb,c,Undirected\n",
+        None,
+        "found edges of the type 'Undirected' in 'e.csv', which have no direction. List each in both "
+        "directions and leave the column out with columns={'type': None}.",
+    ),
+    (
+        ",a,b,c\na,0,1,2\nb,3,0,4\n",
+        None,
+        "needs the same names before the rows and above the columns; 'c' stands only above a column. Add the "
+        "row or column that is missing, with 0 where there is no synapse, or take another copy where the "
+        "file was cut.",
+    ),
+    (
+        ",a,b\na,0,1\nb,3,0\nc,1,1\nd,1,1\n",
+        None,
+        "needs the same names before the rows and above the columns; 'c' stands only before a row. Add the "
+        "row or column that is missing, with 0 where there is no synapse, or take another copy where the "
+        "file was cut.",
+    ),
+    (
+        "pre,post\n1,2\n2,3\n",
+        "name,cell\nx,1\ny,2\n",
+        "found no end of any edge in the table of nodes: the edges name '1', the nodes 'x'. Give the table "
+        "of these neurons, or say which of its columns has their names with columns={'neuron': ...}.",
     ),
     (
         "pre,post\na,b\na\n",

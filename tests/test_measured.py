@@ -438,8 +438,8 @@ def test_levels_and_kinds_enter_a_connectome():
 SLN_MESSAGES = [
     (
         lambda: kinds_from_sln(pd.DataFrame({"SOURCE": ["V1"], "TARGET": ["V2"], "SLN": [0.7]})),
-        "`kinds_from_sln(...)` needs the columns pre, post and sln, or a table with rows post and columns pre; "
-        "this one has SOURCE, TARGET, SLN. Rename them with DataFrame.rename.",
+        "`kinds_from_sln(...)` needs the columns pre, post and sln, or a table with rows post and columns "
+        "pre; this one has SOURCE, TARGET, SLN. Rename them with DataFrame.rename.",
     ),
     (
         lambda: kinds_from_sln({("A", "B"): 1.2}),
@@ -457,8 +457,8 @@ SLN_MESSAGES = [
     ),
     (
         lambda: kinds_from_sln(pd.DataFrame({"pre": ["A"], "post": ["B"], "SLN": [1]})),
-        "`kinds_from_sln(...)` needs the columns pre, post and sln, or a table with rows post and columns pre; "
-        "this one has pre, post, SLN. Rename them with DataFrame.rename.",
+        "`kinds_from_sln(...)` needs the columns pre, post and sln, or a table with rows post and columns "
+        "pre; this one has pre, post, SLN. Rename them with DataFrame.rename.",
     ),
     (
         lambda: kinds_from_sln(pd.DataFrame({"pre": ["A", "A"], "post": ["B", "B"], "sln": [0.1, 0.2]})),

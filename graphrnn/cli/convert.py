@@ -53,7 +53,17 @@ def convert(options: argparse.Namespace) -> int:
     with about(options.target):
         io.write(thing, options.target)
     print(f"wrote {options.target}: {_heading(thing)}")
+    left = _left_out(thing) if isinstance(thing, Connectome) else []
+    if left:
+        print(f"left out the columns {', '.join(left)}; --column weight={left[0]} would take one as weights")
     return 0
+
+
+def _left_out(net: Connectome) -> list[str]:
+    """The columns of the tables that no word of graphrnn was found for."""
+    steps = net.provenance.steps
+    left = steps[-1].get("choices", {}).get("columns left out") if steps else None
+    return left if isinstance(left, list) else []
 
 
 def _columns(given: list[str]) -> dict[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ __all__ = ["from_pyg", "read", "to_pyg", "write"]
 _TABLE = ("nodes", "columns", "duplicates", "unknown")
 _MATRIX = ("nodes", "columns", "orientation", "duplicates", "unknown")
 _GRAPH = ("columns", "duplicates", "unknown")
+
+_DEFAULTS = {"orientation": "post_pre", "duplicates": "sum", "unknown": "error"}
 
 # extension → the module that reads and writes it, and what its reader can be told
 _FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -107,12 +109,21 @@ def read(
     files = [file for file in files if file.is_file()]
     if isinstance(thing, AreaGraph):
         if thing.graph.get("provenance") == []:
-            step = Provenance().then("io.read", choices=given, files=files)
+            step = Provenance().then("io.read", choices=_chosen(given, known, choices), files=files)
             thing.graph["provenance"] = list(step.records)
         return thing
     if thing.provenance.records:
         return thing
-    return thing.with_step("io.read", choices=given, files=files, report=thing.report)
+    chosen = _chosen(given, known, choices)
+    return thing.with_step("io.read", choices=chosen, files=files, report=thing.report)
+
+
+def _chosen(given: Mapping[str, Any], known: Sequence[str], choices: Choices) -> dict[str, Any]:
+    """What was chosen, for the record: arguments with their defaults, and the columns recognised."""
+    matrix = "pre" not in choices.taken
+    defaults = {n: word for n, word in _DEFAULTS.items() if n in known and (matrix or n != "orientation")}
+    found = {"columns": choices.taken, "columns left out": choices.left_out}
+    return {**defaults, **given, **{name: value for name, value in found.items() if value}}
 
 
 def _path(path: Any) -> Any:

@@ -26,6 +26,7 @@ __all__ = ["beside", "is_of_areas", "meant", "read_edges", "read_nodes", "tables
 
 _LOST_DIGITS = re.compile(r"\d(\.\d+)?[eE]\+\d\d")  # 7.20575940610453e+17
 _OF_AREA_GRAPHS = ("size", "excitatory", "positions", "rule", "self_connections", "attributes")
+_OF_A_MATRIX = "; in a matrix with names before its rows and above its columns, empty the first cell."
 Table = TextTable | ParquetTable
 WriteTable = Callable[[str, BinaryIO, Mapping[str, Column], Path, Mapping[str, Any]], None]
 
@@ -80,8 +81,11 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
     with _table(call, path) as table:
         columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
         _need(call, "edges", table.header, columns, ("pre", "post"))
+        choices.note(table.header, columns)
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about
+    if not about and "type" not in choices.columns:
+        edges = _without_directions(call, path, edges)
     if count is None:
         _check_spelled_once(call, path, names)
     if count is None and names and all(name.isdecimal() for name in names):
@@ -90,6 +94,20 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
     if of_graph:
         return graph_of(call, tables)
     return network_of(call, tables, duplicates=choices.duplicates, unknown=choices.unknown)
+
+
+def _without_directions(call: str, path: Path, edges: dict[str, Column]) -> dict[str, Column]:
+    """Edges without a column `type` that says, as Gephi writes it, only that they are directed."""
+    types = edges.get("type")
+    words = {word.lower() for word in types.words} if isinstance(types, Words) else set()
+    if not words or not words <= {"directed", "undirected"}:
+        return edges
+    if "undirected" in words:
+        raise ValueError(
+            f"`{call}` found edges of the type 'Undirected' in {path.name!r}, which have no direction. List "
+            "each in both directions and leave the column out with columns={'type': None}."
+        )
+    return {name: column for name, column in edges.items() if name != "type"}
 
 
 def read_nodes(
@@ -103,6 +121,7 @@ def read_nodes(
     with _table(call, path) as table:
         columns = chosen_columns(call, table.header, *meant(NODE_COLUMNS, choices, of_graph))
         _need(call, "nodes", table.header, columns, ("neuron",))
+        choices.note(table.header, columns)
         names = Codes()
         codes, nodes = table.read("node", columns, {"neuron": names})
     _check_once(call, codes["neuron"], list(names))
@@ -137,7 +156,8 @@ def _need(
         say = ", ".join(f"{name!r}: ..." for name in missing)
         raise ValueError(
             f"`{call}` needs a column for {' and '.join(missing)} in its table of {what}; it has {shown}. "
-            f"Say which with columns={{{say}}}, or put a row of names at the top where there is none."
+            f"Say which with columns={{{say}}}, or put a row of names at the top where there is none"
+            f"{_OF_A_MATRIX if missing == ['pre', 'post'] else '.'}"
         )
 
 

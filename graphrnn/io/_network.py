@@ -92,6 +92,12 @@ def _matrices(
     """The synapses of each matrix, the kinds that edges name, and what was merged and dropped."""
     duplicates, unknown = choices
     strange = (tables.pre >= count) | (tables.post >= count)
+    if len(strange) and min(tables.pre.min(), tables.post.min()) >= count:
+        raise ValueError(
+            f"`{call}` found no end of any edge in the table of nodes: the edges name "
+            f"{tables.names[tables.pre[0]]!r}, the nodes {tables.names[0]!r}. Give the table of these "
+            "neurons, or say which of its columns has their names with columns={'neuron': ...}."
+        )
     if strange.any() and unknown == "error":
         row = int(np.argmax(strange))
         end = tables.pre[row] if tables.pre[row] >= count else tables.post[row]

@@ -41,8 +41,8 @@ def numbers_of_pairs(call: str, name: str, given: Any) -> dict[tuple[str, str], 
     if {"pre", "post"} <= set(given.columns) or _is_list(given):
         if not {"pre", "post", name} <= set(given.columns):
             raise ValueError(
-                f"`{call}` needs the columns pre, post and {name}, or a table with rows post and columns pre; "
-                f"this one has {', '.join(map(str, given.columns)) or 'none'}. Rename them with "
+                f"`{call}` needs the columns pre, post and {name}, or a table with rows post and columns "
+                f"pre; this one has {', '.join(map(str, given.columns)) or 'none'}. Rename them with "
                 "DataFrame.rename."
             )
         rows = given[["pre", "post", name]].dropna()
