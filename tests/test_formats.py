@@ -378,6 +378,34 @@ def test_parallel_edges_are_added_up_and_counted(tmp_path):
     assert {net.hidden.types[code] for code in net.hidden.type} == {"chemical", "chemical+electrical"}
 
 
+@pytest.mark.parametrize(
+    ("rule", "weights"),
+    [
+        ("sum", [13.0, 2.0]),
+        ("mean", [13 / 3, 2.0]),
+        ("max", [8.0, 2.0]),
+        ("min", [1.0, 2.0]),
+        ("count", [3.0, 1.0]),
+    ],
+)
+def test_the_rule_for_parallel_edges_is_a_choice(tmp_path, rule, weights):
+    edges = text_file(tmp_path / "e.csv", "pre,post,weight\na,b,1\nb,a,2\na,b,4\na,b,8\n")
+    net = gr.io.read(edges, duplicates=rule)
+    assert edges_of(net) == dict(zip([("a", "b"), ("b", "a")], weights, strict=True))
+    assert net.provenance.steps[0]["choices"]["duplicates"] == rule
+    by_pandas = pd.read_csv(edges)
+    neurons = pd.DataFrame({"neuron": ["a", "b"], "area": "hidden"})
+    assert net.hidden == gr.Connectome.from_edges(by_pandas, neurons, duplicates=rule).hidden
+
+
+def test_rows_without_weights_are_counted(tmp_path):
+    edges = text_file(tmp_path / "e.csv", "pre,post\na,b\nb,a\na,b\n")
+    assert edges_of(gr.io.read(edges, duplicates="count")) == {("a", "b"): 2.0, ("b", "a"): 1.0}
+    gr.io.write(gr.io.read(edges), tmp_path / "e.parquet")
+    again = gr.io.read(tmp_path / "e.parquet", duplicates="count")
+    assert edges_of(again) == {("a", "b"): 1.0, ("b", "a"): 1.0}
+
+
 def test_edges_of_strangers_can_be_dropped(tmp_path):
     edges = text_file(tmp_path / "e.csv", "pre,post\na,b\nb,glia\nmuscle,a\n")
     nodes = text_file(tmp_path / "n.csv", "name\na\nb\n")

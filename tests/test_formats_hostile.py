@@ -812,7 +812,7 @@ def test_a_large_graph_damaged_inside_takes_no_memory(ending):
         ({"matrix": "W"}, "takes only `nodes`, `columns`, `duplicates`, `unknown`, `orientation` for a .csv file; it got `matrix`."),
         ({"orientation": "pre_post"}, "found a list of edges, whose columns say which end is which. Leave `orientation` "
          "out; where the columns are the other way round, say so with columns={'pre': ..., 'post': ...}."),
-        ({"duplicates": "mean"}, "needs `duplicates` to be one of sum, error; it got 'mean'."),
+        ({"duplicates": "add"}, "needs `duplicates` to be one of sum, mean, max, min, count, error; it got 'add'."),
         ({"columns": {"per": "x"}}, "found no column named 'per'. Did you mean 'pre'?"),
         ({"columns": {"pre": "x"}}, "found no column named 'x'. There is 'pre', 'post'."),
         ({"columns": {"area": "x"}}, "knows 'area' only as a column of a table of nodes, and there is none. Give its "

@@ -28,7 +28,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--matrix", metavar="NAME", help="the variable to take from a .mat file")
     command.add_argument("--orientation", choices=("post_pre", "pre_post"), help="of the matrix in FROM")
     command.add_argument(
-        "--duplicates", choices=("sum", "error"), help="add parallel edges up (default), or refuse them"
+        "--duplicates",
+        choices=("sum", "mean", "max", "min", "count", "error"),
+        help="what weight parallel edges get together (default: sum); error refuses them",
     )
     command.add_argument(
         "--unknown",

@@ -62,7 +62,8 @@ def read(
             place of a name leaves a column out. The others are recognised by their names.
         matrix: the variable to take from a `.mat` file.
         orientation: of a matrix from elsewhere, "post_pre" (the default) or "pre_post".
-        duplicates: "sum" (the default) adds the weights of parallel edges, "error" refuses them.
+        duplicates: parallel edges become one, whose weight is their "sum" (the default), "mean", "max", "min"
+            or "count" (how many there are, for files with a row per synapse); "error" refuses them.
         unknown: "error" (the default) refuses an edge whose end is not in the table of nodes, "drop" leaves
             it out and counts it in `report["dropped"]`.
 

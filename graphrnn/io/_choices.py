@@ -18,7 +18,7 @@ class Choices:
         columns: our word for a column → its name in the file, or None to leave the column.
         matrix: the variable of a file that holds several matrices.
         orientation: "post_pre" or "pre_post".
-        duplicates: "sum" or "error".
+        duplicates: what becomes of parallel edges, as in `io.read`.
         unknown: "error" or "drop".
         taken: filled while tables are read: our word for a column → its name there.
         left_out: filled while tables are read: the columns that were not taken.
