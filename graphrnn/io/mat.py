@@ -15,6 +15,7 @@ from graphrnn.io._matrix import network_of_matrix, only_network, sparse_matrix
 __all__ = ["read", "write"]
 
 _NAME = "hidden"
+_REGULAR = 15  # bytes for one of a deflated file; beyond, a reader might take it for a bomb
 
 
 def write(call: str, net: Any, path: Path) -> None:
@@ -22,8 +23,14 @@ def write(call: str, net: Any, path: Path) -> None:
     from scipy.io import savemat
 
     matrix = sparse_matrix(call, only_network(call, net))
+    columns = matrix.tocsc()
     with replacing(call, path) as file:
-        savemat(file, {_NAME: matrix.tocsc()})
+        savemat(file, {_NAME: columns}, do_compression=True)  # which brings a checksum
+        size = columns.data.nbytes + columns.indices.nbytes + columns.indptr.nbytes
+        if size > file.tell() * _REGULAR:
+            file.seek(0)
+            file.truncate()
+            savemat(file, {_NAME: columns})
 
 
 def read(call: str, path: Path, choices: Choices) -> Connectome:
