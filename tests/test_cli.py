@@ -127,7 +127,8 @@ def test_what_cannot_be_described_is_to_be_converted(capsys):
         "",
         "graphrnn describe: error: edges.csv: needs a column for pre and post in its table of edges; it has "
         "'a', 'b'. Say which with graphrnn convert edges.csv net.npz --column pre=NAME --column post=NAME, "
-        "or put a row of names at the top where there is none.\n",
+        "or put a row of names at the top where there is none; in a matrix with "
+        "names before its rows and above its columns, empty the first cell.\n",
     )
 
 

@@ -126,7 +126,9 @@ def test_the_first_step_of_a_file_of_others_names_it(tmp_path):
     assert step["choices"] == {
         "duplicates": "error",
         "unknown": "error",
-        "columns": {name: name for name in ("neuron", "area", "tau", "pre", "post", "delay", "kind")},
+        "columns": {
+            name: name for name in ("neuron", "area", "tau", "edges_in", "pre", "post", "delay", "kind")
+        },
     }
     assert [file["name"] for file in step["files"]] == ["net.csv", "net.nodes.csv"]
 

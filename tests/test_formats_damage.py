@@ -198,6 +198,25 @@ def test_what_is_damaged_at_the_end_takes_no_memory(make):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_a_table_of_text_that_was_cut_between_rows_is_refused(ending):
+    path, nodes = f"net{ending}", f"net.nodes{ending}"
+    net = NETWORKS["measured_without_levels"]
+    gr.io.write(net, path)
+    lines = Path(path).read_text().splitlines(keepends=True)
+    assert len(lines) - 1 == net.input.size + net.hidden.size + net.readout.size
+    for kept in range(1, len(lines)):
+        Path(path).write_text("".join(lines[:kept]))
+        assert error_of(lambda: gr.io.read(path)) == (
+            f"`io.read({path!r})` found {kept - 1} edges in {path!r}, where {nodes!r} counts "
+            f"{len(lines) - 1} in its column 'edges_in'. The file was cut: take another copy; or you took "
+            "edges out: read without the column by columns={'edges_in': None}."
+        )
+    assert gr.io.read(path, columns={"edges_in": None}).hidden.size == net.hidden.size - 1
+    Path("part.csv").write_text("pre,post\n")  # the nodes of one table serve another
+    assert gr.io.read("part.csv", nodes=nodes).hidden.size == 0
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
 def test_a_table_of_text_that_was_cut_in_its_last_cell_is_warned_of(ending):
     gr.io.write(gr.Connectome.from_matrix(np.array([[0, 0], [1234.5, 0]])), f"net{ending}")
     whole = Path(f"net{ending}").read_bytes()

@@ -19,13 +19,23 @@ from graphrnn.io._gzip import ending
 from graphrnn.io._network import network_of
 from graphrnn.io._network_tables import network_tables
 from graphrnn.io._parquet_table import ParquetTable
-from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS, Codes, Column, Tables, Words, chosen_columns
+from graphrnn.io._tables import (
+    EDGE_COLUMNS,
+    NODE_COLUMNS,
+    Codes,
+    Column,
+    Tables,
+    Words,
+    chosen_columns,
+    numeric,
+)
 from graphrnn.io._text_table import TextTable
 
 __all__ = ["beside", "is_of_areas", "meant", "read_edges", "read_nodes", "tables_of", "write_both"]
 
 _LOST_DIGITS = re.compile(r"\d(\.\d+)?[eE]\+\d\d")  # 7.20575940610453e+17
 _OF_AREA_GRAPHS = ("size", "excitatory", "positions", "rule", "self_connections", "attributes")
+_COUNTED = "edges_in"
 _OF_A_MATRIX = "; in a matrix with names before its rows and above its columns, empty the first cell."
 Table = TextTable | ParquetTable
 WriteTable = Callable[[str, BinaryIO, Mapping[str, Column], Path, Mapping[str, Any]], None]
@@ -36,8 +46,19 @@ def tables_of(call: str, thing: Connectome | AreaGraph) -> Tables:
     return graph_tables(call, thing) if isinstance(thing, AreaGraph) else network_tables(call, thing)
 
 
-def write_both(call: str, thing: Connectome | AreaGraph, path: Path, write_table: WriteTable) -> None:
-    """Write the edges, and beside them the nodes: `net.nodes.csv` beside `net.csv`."""
+def write_both(
+    call: str, thing: Connectome | AreaGraph, path: Path, write_table: WriteTable, counted: bool = False
+) -> None:
+    """Write the edges, and beside them the nodes: `net.nodes.csv` beside `net.csv`.
+
+    Args:
+        call: the user's call, for messages.
+        thing: what to write.
+        path: the file of the edges.
+        write_table: writes one table.
+        counted: whether the nodes say how many edges end in each, for formats in which a file that was cut
+            between two rows looks whole.
+    """
     tables = tables_of(call, thing)
     if "" in tables.names:
         raise ValueError(
@@ -49,8 +70,11 @@ def write_both(call: str, thing: Connectome | AreaGraph, path: Path, write_table
         "pre": Words(tables.pre, tables.names),
         "post": Words(tables.post, tables.names),
     }
+    nodes |= tables.nodes
+    if counted:
+        nodes[_COUNTED] = np.bincount(tables.post, minlength=len(tables.names))
     with replacing(call, path) as edges_file, replacing(call, beside(path)) as nodes_file:
-        write_table(call, nodes_file, nodes | dict(tables.nodes), path, tables.about)
+        write_table(call, nodes_file, nodes, path, tables.about)
         write_table(call, edges_file, ends | dict(tables.edges), path, tables.about)
 
 
@@ -84,6 +108,8 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
         choices.note(table.header, columns)
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about
+    if nodes_path == beside(path):
+        _check_counted(call, (path, nodes_path), len(codes["pre"]), nodes.get(_COUNTED))
     if not about and "type" not in choices.columns:
         edges = _without_directions(call, path, edges)
     if count is None:
@@ -94,6 +120,19 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
     if of_graph:
         return graph_of(call, tables)
     return network_of(call, tables, duplicates=choices.duplicates, unknown=choices.unknown)
+
+
+def _check_counted(call: str, paths: tuple[Path, Path], edges: int, counted: Column | None) -> None:
+    """Refuse fewer edges than the table of nodes counts, as in a file that was cut between two rows."""
+    if counted is None:
+        return
+    total = int(np.nansum(numeric(call, "nodes", _COUNTED, counted)))
+    if edges < total:
+        raise ValueError(
+            f"`{call}` found {edges} edges in {paths[0].name!r}, where {paths[1].name!r} counts {total} in "
+            f"its column {_COUNTED!r}. The file was cut: take another copy; or you took edges out: read "
+            f"without the column by columns={{{_COUNTED!r}: None}}."
+        )
 
 
 def _without_directions(call: str, path: Path, edges: dict[str, Column]) -> dict[str, Column]:

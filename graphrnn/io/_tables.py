@@ -99,6 +99,7 @@ NODE_COLUMNS: dict[str, tuple[str, ...]] = {
     "x": ("x",),
     "y": ("y",),
     "z": ("z",),
+    "edges_in": ("edgesin",),
     "size": ("size",),
     "excitatory": ("excitatory",),
     "positions": ("positions",),
