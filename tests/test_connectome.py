@@ -771,6 +771,12 @@ MESSAGES = [
      "`Connectome.from_edges(...)` needs both ends of every edge in the table of neurons; 'z' in row 1 is "
      "not "
      "there (1 such edges in all). Add the neuron, or leave these edges out with unknown='drop'."),
+    (edges_with(pre=[7.2e17, 1.0, 2.0]), ValueError,
+     "`Connectome.from_edges(...)` needs names or whole numbers in the column `pre` of the edges; it holds "
+     "floats, which round an id as long as 720000000000000000. Read the table anew with dtype=str."),
+    (edges_with(pre=["1", "2", "3"], post=["4", "5", "6"]), ValueError,
+     "`Connectome.from_edges(...)` found no end of any edge in the table of neurons: the edges name '1', the "
+     "neurons 'a'. Take both names from the same kind of ids."),
     (edges_with(weight=[1.0, np.nan, np.inf]), ValueError,
      "`Connectome.from_edges(...)` needs finite weights; 2 of 3 are NaN or infinite. Remove these edges "
      "or give "

@@ -1,5 +1,6 @@
 """Other programs read what graphrnn wrote and find the same edges, in the same direction."""
 
+import json
 import re
 import sys
 import warnings
@@ -60,6 +61,34 @@ def test_networkx(ending, tmp_path):
 
 def test_networkx_in_memory():
     assert hidden(NET.to_networkx().edges(data="weight")) == EDGES
+
+
+@pytest.mark.parametrize("ending", [".graphml", ".gexf", ".gml", ".json"])
+def test_networkx_keeps_what_it_was_given_in_its_own_files(ending, tmp_path):
+    graph, path = NET.to_networkx(), tmp_path / f"net{ending}"
+    if ending == ".json":
+        path.write_text(json.dumps(nx.node_link_data(graph)))
+        back = nx.node_link_graph(json.loads(path.read_text()))
+    else:
+        getattr(nx, f"write_{ending[1:]}")(graph, path)
+        back = getattr(nx, f"read_{ending[1:]}")(path)
+    if ending == ".gexf":  # which networkx writes without attributes of the graph
+        assert edges_by_name(gr.Connectome.from_networkx(back)) == EDGES
+        return
+    net = gr.Connectome.from_networkx(back)
+    assert net == NET
+    assert net.provenance == NET.provenance
+
+
+def test_a_graph_whose_record_was_changed():
+    graph = NET.to_networkx()
+    graph.graph["graphrnn"] = "{"
+    assert error_of(lambda: gr.Connectome.from_networkx(graph)) == (
+        "`Connectome.from_networkx(...)` needs the graph's attribute 'graphrnn' as `to_networkx` made it. "
+        "Delete it: del graph.graph['graphrnn']."
+    )
+    del graph.graph["graphrnn"]
+    assert edges_by_name(gr.Connectome.from_networkx(graph)) == EDGES
 
 
 def test_igraph(tmp_path):

@@ -272,6 +272,16 @@ TABLE_MESSAGES = [
         "weight. Name it with columns={'the name in the table': 'pre'}.",
     ),
     (
+        {"neurons": NEURONS.assign(neuron=list("uvwxyz"), area="A")},
+        "`measured.connectome(...)` found no end of any edge in the table of neurons: the edges name 's1', "
+        "the neurons 'u'. Take both names from the same kind of ids.",
+    ),
+    (
+        {"neurons": NEURONS.assign(neuron=[1e17, 2, 3, 4, 5, 6])},
+        "`measured.connectome(...)` needs names or whole numbers in the column `neuron` of the neurons; it "
+        "holds floats, which round an id as long as 100000000000000000. Read the table anew with dtype=str.",
+    ),
+    (
         {"columns": {"wieght": "weight"}},
         "`measured.connectome(...)` found no column 'wieght', which `columns` renames: the edges have pre, "
         "post, type, weight; the neurons have neuron, area, transmitter. Write "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DELAYS",
     "DUPLICATES",
+    "check_met",
     "fields_from_edges",
     "measured_projections",
+    "names_of",
     "neuron_names",
     "synapses_from_table",
     "to_edges",
@@ -32,6 +34,7 @@ __all__ = [
 Fields = dict[str, Any]
 _CALL = "Connectome.from_edges(...)"
 DUPLICATES = ("sum", "mean", "max", "min", "count", "error")  # what becomes of the weights of parallel rows
+_WHOLE = 2**53  # from here on floats miss whole numbers
 DELAYS = ("error", "min", "max", "mean")
 
 
@@ -135,11 +138,34 @@ def _need_columns(call: str, what: str, table: Any, columns: tuple[str, ...]) ->
             raise ValueError(f"`{call}` needs a value in every row of `{name}`; {empty} are missing.")
 
 
+def names_of(call: str, table: pandas.DataFrame, name: str, what: str) -> pandas.Series:
+    """A column of names as text; refused where a float has taken digits from ids."""
+    column = table[name]
+    if column.dtype.kind == "f" and bool((column.abs() >= _WHOLE).any()):
+        raise ValueError(
+            f"`{call}` needs names or whole numbers in the column `{name}` of the {what}; it holds floats, "
+            f"which round an id as long as {column.abs().max():.0f}. Read the table anew with dtype=str."
+        )
+    return column.map(str)
+
+
+def check_met(call: str, pre: pandas.Series, names: Iterable[Any], apart: bool) -> None:
+    """Refuse edges and neurons that are `apart`: no end of any edge is a neuron of the table."""
+    if apart:
+        edge, neuron = str(pre.iloc[0]), str(next(iter(names), None))
+        raise ValueError(
+            f"`{call}` found no end of any edge in the table of neurons: the edges name {edge!r}, the "
+            f"neurons {neuron!r}. Take both names from the same kind of ids."
+        )
+
+
 def _ordered(call: str, neurons: pandas.DataFrame, excitatory_first: bool) -> pandas.DataFrame:
     """The neurons as text, area after area in order of appearance."""
     import pandas as pd
 
-    table = pd.DataFrame({"neuron": neurons["neuron"].map(str), "area": neurons["area"].map(str)})
+    table = pd.DataFrame(
+        {"neuron": names_of(call, neurons, "neuron", "neurons"), "area": neurons["area"].map(str)}
+    )
     repeated = table["neuron"][table["neuron"].duplicated()]
     if len(repeated):
         raise ValueError(
@@ -189,7 +215,8 @@ def _ends(
     import pandas as pd
 
     index = pd.Index(names)
-    ends = {name: index.get_indexer(edges[name].map(str)) for name in ("post", "pre")}
+    ends = {name: index.get_indexer(names_of(call, edges, name, "edges")) for name in ("post", "pre")}
+    check_met(call, edges["pre"], names, bool(len(edges)) and max(end.max() for end in ends.values()) < 0)
     strange = (ends["post"] < 0) | (ends["pre"] < 0)
     if strange.any() and unknown == "error":
         row = int(np.argmax(strange))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def to_networkx(net: Connectome) -> networkx.DiGraph:
     import networkx as nx
 
     graph = nx.DiGraph()
-    graph.graph[_KEY] = {
+    beside = {
         "projections": [dataclasses.asdict(p) for p in net.projections],
         "sizes": {node.name: node.size for node in (*net.areas, *net.inputs, *net.readouts)},
         "types": {which: list(net.synapses(which).types) for which in _ENDS},
@@ -48,6 +49,7 @@ def to_networkx(net: Connectome) -> networkx.DiGraph:
         "named": net.names is not None,
         "provenance": net.provenance.steps,
     }
+    graph.graph[_KEY] = json.dumps(beside)  # as text, which every format of networkx can hold
     labels = {"area": neuron_names(net).tolist()}
     for area in net.areas:
         for i in range(area.start, area.stop):
@@ -107,7 +109,7 @@ def fields_from_networkx(graph: networkx.DiGraph, *, duplicates: str) -> dict[st
             f"`{_CALL}` needs a directed graph; it got {type(graph).__name__}. "
             "An undirected one becomes two directed edges each with graph.to_directed()."
         )
-    beside = graph.graph.get(_KEY, {})
+    beside = _beside(graph.graph.get(_KEY))
     role = {node: _role(node, data) for node, data in graph.nodes(data=True)}
     tables = _edge_tables(graph, role)
     fields = fields_from_edges(
@@ -153,6 +155,20 @@ def fields_from_networkx(graph: networkx.DiGraph, *, duplicates: str) -> dict[st
     if not beside.get("named", True):
         fields["names"] = None
     return fields
+
+
+def _beside(text: Any) -> dict[str, Any]:
+    """What `to_networkx` wrote down; nothing for a graph of others."""
+    if text is None:
+        return {}
+    try:
+        beside = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"`{_CALL}` needs the graph's attribute {_KEY!r} as `to_networkx` made it. Delete it: "
+            f"del graph.graph[{_KEY!r}]."
+        ) from error
+    return beside if isinstance(beside, dict) else {}
 
 
 def _role(node: Any, data: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphrnn import _checks
 from graphrnn.connectome import Connectome, Provenance
-from graphrnn.connectome.edges import DELAYS, DUPLICATES
+from graphrnn.connectome.edges import DELAYS, DUPLICATES, check_met, names_of
 from graphrnn.connectome.levels import levels_by_area, recorded_distances
 from graphrnn.connectome.provenance import source_file
 
@@ -189,7 +189,7 @@ def _renamed(
             f"{repeated[0]!r} after "
             "`columns` renamed some. Drop one of them."
         )
-    return table.assign(**{name: table[name].map(str) for name in needed})
+    return table.assign(**{name: names_of(_CALL, table, name, what) for name in needed})
 
 
 def _with_area(table: pandas.DataFrame, area: str) -> pandas.DataFrame:
@@ -322,6 +322,8 @@ def _known_ends(
     left_out -= set(table["neuron"])
     known = set(table["neuron"]) | left_out
     strange = [name for name in pd.unique(pd.concat([links["pre"], links["post"]])) if name not in known]
+    ends = links["pre"].isin(known) | links["post"].isin(known)
+    check_met(_CALL, links["pre"], table["neuron"], bool(len(links)) and unknown != "keep" and not ends.any())
     if strange:
         report["unknown"] = len(strange)
         cells["unknown"] = sorted(strange)
