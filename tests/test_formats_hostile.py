@@ -62,6 +62,20 @@ TABLES = [
         "matrix with names before its rows and above its columns, empty the first cell.",
     ),
     (
+        "0,12.5\n3e-2,0\n",
+        None,
+        "needs a column for pre and post in its table of edges; it has '0', '12.5'. Say which with "
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none. A matrix "
+        "without names is read after numpy.save('e.npy', numpy.loadtxt('e.csv', delimiter=',')).",
+    ),
+    (
+        "0 12\n3 0\n",
+        None,
+        "needs a column for pre and post in its table of edges; it has '0 12'. Say which with "
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none. A matrix "
+        "without names is read after numpy.save('e.npy', numpy.loadtxt('e.csv')).",
+    ),
+    (
         "from,b\nx,y\n",
         None,
         "needs a column for post in its table of edges; it has 'from', 'b'. Say which with "

@@ -36,7 +36,7 @@ __all__ = ["beside", "is_of_areas", "meant", "read_edges", "read_nodes", "tables
 _LOST_DIGITS = re.compile(r"\d(\.\d+)?[eE]\+\d\d")  # 7.20575940610453e+17
 _OF_AREA_GRAPHS = ("size", "excitatory", "positions", "rule", "self_connections", "attributes")
 _COUNTED = "edges_in"
-_OF_A_MATRIX = "; in a matrix with names before its rows and above its columns, empty the first cell."
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 Table = TextTable | ParquetTable
 WriteTable = Callable[[str, BinaryIO, Mapping[str, Column], Path, Mapping[str, Any]], None]
 
@@ -104,7 +104,7 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
     count = None if nodes_path is None else len(names)
     with _table(call, path) as table:
         columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
-        _need(call, "edges", table.header, columns, ("pre", "post"))
+        _need(call, "edges", table.header, columns, ("pre", "post"), path)
         choices.note(table.header, columns)
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about
@@ -159,7 +159,7 @@ def read_nodes(
         )
     with _table(call, path) as table:
         columns = chosen_columns(call, table.header, *meant(NODE_COLUMNS, choices, of_graph))
-        _need(call, "nodes", table.header, columns, ("neuron",))
+        _need(call, "nodes", table.header, columns, ("neuron",), path)
         choices.note(table.header, columns)
         names = Codes()
         codes, nodes = table.read("node", columns, {"neuron": names})
@@ -187,17 +187,31 @@ def meant(
 
 
 def _need(
-    call: str, what: str, header: Iterable[str], columns: Mapping[str, int], needed: Sequence[str]
+    call: str,
+    what: str,
+    header: Sequence[str],
+    columns: Mapping[str, int],
+    needed: Sequence[str],
+    path: Path,
 ) -> None:
     missing = [name for name in needed if name not in columns]
     if missing:
-        shown = ", ".join(repr(name[:40]) for name in list(header)[:12])
+        shown = ", ".join(repr(name[:40]) for name in header[:12])
         say = ", ".join(f"{name!r}: ..." for name in missing)
         raise ValueError(
             f"`{call}` needs a column for {' and '.join(missing)} in its table of {what}; it has {shown}. "
             f"Say which with columns={{{say}}}, or put a row of names at the top where there is none"
-            f"{_OF_A_MATRIX if missing == ['pre', 'post'] else '.'}"
+            f"{_of_a_matrix(header, path) if missing == ['pre', 'post'] else '.'}"
         )
+
+
+def _of_a_matrix(header: Sequence[str], path: Path) -> str:
+    """What else to do where the file may hold a matrix, for messages."""
+    if all(_NUMBER.fullmatch(word) for cell in header for word in cell.split()):
+        separated = ", delimiter=','" if len(header) > 1 else ""
+        saved = f"numpy.save('{path.stem}.npy', numpy.loadtxt({path.name!r}{separated}))"
+        return f". A matrix without names is read after {saved}."
+    return "; in a matrix with names before its rows and above its columns, empty the first cell."
 
 
 def _check_spelled_once(call: str, path: Path, names: Codes) -> None:
