@@ -126,10 +126,10 @@ def _check_counted(call: str, paths: tuple[Path, Path], edges: int, counted: Col
     """Refuse fewer edges than the table of nodes counts, as in a file that was cut between two rows."""
     if counted is None:
         return
-    total = int(np.nansum(numeric(call, "nodes", _COUNTED, counted)))
+    total = float(np.nansum(numeric(call, "nodes", _COUNTED, counted)))
     if edges < total:
         raise ValueError(
-            f"`{call}` found {edges} edges in {paths[0].name!r}, where {paths[1].name!r} counts {total} in "
+            f"`{call}` found {edges} edges in {paths[0].name!r}, where {paths[1].name!r} counts {total:.0f} in "
             f"its column {_COUNTED!r}. The file was cut: take another copy; or you took edges out: read "
             f"without the column by columns={{{_COUNTED!r}: None}}."
         )
