@@ -128,9 +128,10 @@ def _check_counted(call: str, paths: tuple[Path, Path], edges: int, counted: Col
         return
     total = float(np.nansum(numeric(call, "nodes", _COUNTED, counted)))
     if edges < total:
+        cut, counts = (path.name for path in paths)
         raise ValueError(
-            f"`{call}` found {edges} edges in {paths[0].name!r}, where {paths[1].name!r} counts {total:.0f} in "
-            f"its column {_COUNTED!r}. The file was cut: take another copy; or you took edges out: read "
+            f"`{call}` found {edges} edges in {cut!r}, where {counts!r} counts {total:.0f} in its column "
+            f"{_COUNTED!r}. The file was cut: take another copy; or you took edges out: read "
             f"without the column by columns={{{_COUNTED!r}: None}}."
         )
 
