@@ -433,6 +433,17 @@ def test_a_labelled_matrix_is_read_in_both_orientations(tmp_path):
     assert edges_of(mask) == {("b", "a"): None}
 
 
+def test_a_table_that_was_not_read_is_not_on_record(tmp_path):
+    path = text_file(tmp_path / "fln.csv", ",a,b\na,0,2\nb,0,0\n")
+    text_file(tmp_path / "fln.nodes.csv", "neuron,area\na,x\nb,y\n")  # for lists of edges alone
+    net = gr.io.read(path)
+    assert [area.name for area in net.areas] == ["hidden"]
+    assert [file["name"] for file in net.provenance.steps[0]["files"]] == ["fln.csv"]
+    told = gr.io.read(path, nodes=tmp_path / "fln.nodes.csv")
+    assert [area.name for area in told.areas] == ["x", "y"]
+    assert [file["name"] for file in told.provenance.steps[0]["files"]] == ["fln.csv", "fln.nodes.csv"]
+
+
 def test_a_matrix_takes_names_and_areas_from_a_table(tmp_path):
     np.save(tmp_path / "w.npy", np.array([[0, 2.0, 0], [0, 0, 0], [3.0, 0, 0]]))
     text_file(tmp_path / "n.csv", "name,region,sign\na,M,1\nb,S,-1\nc,M,-1\n")

@@ -106,7 +106,7 @@ def read(
         ),
     )
     thing: Connectome | AreaGraph = module.read(call, _existing(call, path), choices)
-    files = [Path(path), choices.nodes or beside(Path(path))]
+    files = [Path(path), *([choices.nodes or beside(Path(path))] if choices.nodes or choices.taken else [])]
     files = [file for file in files if file.is_file()]
     if isinstance(thing, AreaGraph):
         if thing.graph.get("provenance") == []:
