@@ -37,7 +37,7 @@ def test_columns_that_are_left_out_are_named(capsys):
     Path("worm.csv").write_text("pre,post,Connections\na,b,3\n")
     assert run(capsys, "worm.csv", "net.npz")[1] == (
         "wrote net.npz: 2 neurons in 1 area, 1 synapse\n"
-        "left out the columns Connections; --column weight=Connections would take one as weights\n"
+        "left out the columns Connections (--column OURS=THEIRS takes one)\n"
     )
 
 

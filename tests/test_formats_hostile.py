@@ -65,15 +65,15 @@ TABLES = [
         "0,12.5\n3e-2,0\n",
         None,
         "needs a column for pre and post in its table of edges; it has '0', '12.5'. Say which with "
-        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none. A matrix "
-        "without names is read after numpy.save('e.npy', numpy.loadtxt('e.csv', delimiter=',')).",
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; a matrix "
+        "without names has to be a .npy file. Make one by numpy.save('e.npy', numpy.loadtxt('e.csv', delimiter=',')).",
     ),
     (
         "0 12\n3 0\n",
         None,
         "needs a column for pre and post in its table of edges; it has '0 12'. Say which with "
-        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none. A matrix "
-        "without names is read after numpy.save('e.npy', numpy.loadtxt('e.csv')).",
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; a matrix "
+        "without names has to be a .npy file. Make one by numpy.save('e.npy', numpy.loadtxt('e.csv')).",
     ),
     (
         "from,b\nx,y\n",
@@ -246,6 +246,12 @@ TABLES = [
         "cell,size\na,1\nb,1\nc,1\n\n,1\n",
         "needs a name in every row of the column 'cell' of 'e.nodes.csv'; node 4 has none. Fill the cell, or "
         "take the row out.",
+    ),
+    (
+        "pre,post,density\na,b,0.1\n",
+        None,
+        "needs a table of nodes with the size of every area, and there is none. Lay it beside the edges, as "
+        "net.nodes.csv lies beside net.csv, or give its file as `nodes`.",
     ),
     (
         "pre,post,rule\na,b,[1\n",
@@ -475,7 +481,8 @@ def test_matlab_files_that_cannot_be():
     assert refused("m.mat", whole, matrix="c") == "found no variable 'c' in this file; there is 'a', 'b'."
     assert refused("m.mat", whole[:300]) == DAMAGED_MAT
     assert refused("m.mat", b"MATLAB 7.3" + whole[10:]) == (
-        "found a .mat file of version 7.3. Save it with save(name, 'W', '-v7')."
+        "found a .mat file of version 7.3. Save it in MATLAB with the option '-v7'; without MATLAB, h5py "
+        "opens it and shows the matrix transposed."
     )
 
 

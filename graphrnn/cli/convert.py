@@ -57,7 +57,7 @@ def convert(options: argparse.Namespace) -> int:
     print(f"wrote {options.target}: {_heading(thing)}")
     left = _left_out(thing) if isinstance(thing, Connectome) else []
     if left:
-        print(f"left out the columns {', '.join(left)}; --column weight={left[0]} would take one as weights")
+        print(f"left out the columns {', '.join(left)} (--column OURS=THEIRS takes one)")
     return 0
 
 

@@ -67,8 +67,13 @@ def _rule_text(rule: Any) -> str:
 
 def graph_of(call: str, tables: Tables) -> AreaGraph:
     """The area graph of two tables."""
-    if tables.listed is None or tables.listed < len(tables.names):
-        unknown = tables.names[tables.listed or 0]
+    if tables.listed is None:
+        raise ValueError(
+            f"`{call}` needs a table of nodes with the size of every area, and there is none. Lay it beside "
+            "the edges, as net.nodes.csv lies beside net.csv, or give its file as `nodes`."
+        )
+    if tables.listed < len(tables.names):
+        unknown = tables.names[tables.listed]
         raise ValueError(
             f"`{call}` found no node named {unknown!r}, which an edge names. Add it to the table of nodes."
         )

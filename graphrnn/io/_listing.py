@@ -210,8 +210,10 @@ def _of_a_matrix(header: Sequence[str], path: Path) -> str:
     """What else to do where the file may hold a matrix, for messages."""
     if all(_NUMBER.fullmatch(word) for cell in header for word in cell.split()):
         separated = ", delimiter=','" if len(header) > 1 else ""
-        saved = f"numpy.save('{path.stem}.npy', numpy.loadtxt({path.name!r}{separated}))"
-        return f". A matrix without names is read after {saved}."
+        return (
+            "; a matrix without names has to be a .npy file. Make one by "
+            f"numpy.save('{path.stem}.npy', numpy.loadtxt({path.name!r}{separated}))."
+        )
     return "; in a matrix with names before its rows and above its columns, empty the first cell."
 
 

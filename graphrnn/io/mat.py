@@ -44,7 +44,10 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
     except (ValueError, LookupError, zlib.error) as error:
         raise _damaged(call, error) from error
     if newer:
-        raise ValueError(f"`{call}` found a .mat file of version 7.3. Save it with save(name, 'W', '-v7').")
+        raise ValueError(
+            f"`{call}` found a .mat file of version 7.3. Save it in MATLAB with the option '-v7'; without "
+            "MATLAB, h5py opens it and shows the matrix transposed."
+        )
     chosen = _chosen(call, listed, choices)
     try:
         matrix = chosen.matrix()
