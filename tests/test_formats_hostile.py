@@ -373,14 +373,13 @@ DAMAGED_NPY = (
     [
         (
             np.ones((2, 3)),
-            "needs a square matrix (post, pre); that of the file has shape (2, 3). Read another with "
-            "matrix=..., or list "
-            "its edges in a table.",
+            "needs a square matrix (post, pre); that of the file has shape (2, 3). Make one of all "
+            "neurons, with 0 where there is no synapse, or list its edges in a table.",
         ),
         (
             np.ones(4),
-            "needs a square matrix (post, pre); that of the file has shape (4,). Read another with "
-            "matrix=..., or list its edges in a table.",
+            "needs a square matrix (post, pre); that of the file has shape (4,). Make one of all "
+            "neurons, with 0 where there is no synapse, or list its edges in a table.",
         ),
         (
             np.array([[0, np.nan], [0, 0]]),

@@ -243,6 +243,13 @@ def test_graphs_of_pytorch_geometric_from_elsewhere(pyg):
     net = gr.io.from_pyg(hetero)
     assert ([area.name for area in net.areas], net.hidden.types) == (["L4", "L5"], ("excites",))
     assert (net.hidden.post.tolist(), net.hidden.pre.tolist()) == ([4], [1])
+    data.edge_attr = torch.ones(2, 3)
+    assert error_of(gr.io.from_pyg, data) == (
+        "`io.from_pyg(...)` needs one weight for each edge; `edge_attr` has the shape (2, 3). Choose one, "
+        "such as edge_weight = edge_attr[:, 0], or take edge_attr out."
+    )
+    data.edge_weight = data.edge_attr[:, 0] * 3
+    assert gr.io.from_pyg(data).hidden.weight.tolist() == [3.0, 3.0]
     data.edge_index[0, 0] = 9
     assert error_of(gr.io.from_pyg, data) == (
         "`io.from_pyg(...)` needs `edge_index` from 0 to 3; it runs from 2 to 9. "
