@@ -359,8 +359,25 @@ def test_tables_come_back(name):
     net = NETWORKS[name]
     edges, neurons = net.to_edges()
     again = gr.Connectome.from_edges(edges, neurons)
-    for part in ("areas", "hidden", "sign", "tau", "names"):
+    for part in ("areas", "hidden", "sign", "tau", "names", "positions"):
         assert Connectome.__eq__(dataclasses.replace(net, **{part: getattr(again, part)}), net), part
+
+
+@pytest.mark.parametrize("axes", [["x"], ["x", "y"], ["x", "y", "z"]])
+def test_positions_go_through_tables(axes):
+    edges, neurons = tables()
+    given = np.arange(4 * len(axes)).reshape(4, -1) / 7
+    given[1, 0] = np.nan  # not every cell has been found
+    net = Connectome.from_edges(edges, neurons.assign(**dict(zip(axes, given.T, strict=True))))
+    order = [neurons["neuron"].tolist().index(name) for name in net.names.tolist()]
+    np.testing.assert_array_equal(net.positions, given[order])
+    again = Connectome.from_edges(*net.to_edges())
+    assert again == net
+    np.testing.assert_array_equal(again.positions, net.positions)
+    graph = net.to_networkx()
+    for _, data in graph.nodes(data=True):  # as GraphML of graphrnn has them
+        data.update(zip(axes, data.pop("position"), strict=True))
+    np.testing.assert_array_equal(Connectome.from_networkx(graph).positions, net.positions)
 
 
 @each_network

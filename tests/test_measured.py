@@ -174,6 +174,9 @@ def test_levels_kinds_and_signs_come_from_tables_of_their_own():
 
 
 def test_delays_are_made_of_distances():
+    soma = NEURONS.assign(x=[0, 0, 3, 9, 9, 9], y=[0, 0, 4, 4, 0, 0])  # mm
+    apart = connectome(EDGES, soma, **DROP).with_delays(velocity=5.0, shortest=0.0)
+    assert dict(zip(links(apart), apart.hidden.delay, strict=True))["s1", "i1"] == 1.0
     net = connectome(EDGES, NEURONS, distances={("S", "I"): 7.0, ("I", "M"): 35.0}, velocity=7.0, **DROP)
     assert net.provenance.steps[-1]["choices"]["distances"] == {"S → I": 7.0, "I → M": 35.0}
     assert dict(zip(links(net), net.hidden.delay, strict=True)) == {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
 __all__ = [
+    "AXES",
     "DELAYS",
     "DUPLICATES",
     "check_met",
@@ -34,6 +35,7 @@ __all__ = [
 Fields = dict[str, Any]
 _CALL = "Connectome.from_edges(...)"
 DUPLICATES = ("sum", "mean", "max", "min", "count", "error")  # what becomes of the weights of parallel rows
+AXES = ("x", "y", "z")  # of positions
 _WHOLE = 2**53  # from here on floats miss whole numbers
 DELAYS = ("error", "min", "max", "mean")
 
@@ -86,6 +88,7 @@ def fields_from_edges(
     areas = _areas(call, table)
     empty = np.zeros(0, np.int32)
     report = {"merged": merged, "dropped": dropped}
+    axes = [axis for axis in AXES if axis in table.columns]
     return {
         "areas": areas,
         "inputs": (),
@@ -97,6 +100,7 @@ def fields_from_edges(
         "sign": table["sign"].to_numpy(np.int8),
         "tau": table["tau"].to_numpy(np.float64),
         "names": table["neuron"].to_numpy(np.str_),
+        "positions": table[axes].to_numpy(np.float64) if axes else None,
         "report": {what: number for what, number in report.items() if number},
     }
 
@@ -172,7 +176,8 @@ def _ordered(call: str, neurons: pandas.DataFrame, excitatory_first: bool) -> pa
             f"`{call}` needs each neuron once; {repeated.iloc[0]!r} is listed more often "
             f"({len(repeated)} repeated in all)."
         )
-    for name, missing in (("sign", 0.0), ("level", np.nan), ("tau", np.nan)):
+    axes = [(axis, np.nan) for axis in AXES if axis in neurons.columns]
+    for name, missing in (("sign", 0.0), ("level", np.nan), ("tau", np.nan), *axes):
         column = neurons[name] if name in neurons.columns else pd.Series(missing, neurons.index)
         try:
             table[name] = pd.to_numeric(column).astype(float)
@@ -354,6 +359,9 @@ def to_edges(net: Connectome) -> tuple[pandas.DataFrame, pandas.DataFrame]:
             "tau": net.tau,
         }
     )
+    if net.positions is not None and net.positions.shape[1] <= len(AXES):
+        for axis, column in zip(AXES, net.positions.T, strict=False):
+            neurons[axis] = column
     return edges, neurons
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from graphrnn import _checks
 from graphrnn.connectome.edges import (
+    AXES,
     fields_from_edges,
     measured_projections,
     neuron_names,
@@ -138,7 +139,8 @@ def fields_from_networkx(graph: networkx.DiGraph, *, duplicates: str) -> dict[st
         )
         if merged:
             fields["report"]["merged"] = fields["report"].get("merged", 0) + merged
-    fields["positions"] = _positions(graph, names)
+    if (positions := _positions(graph, names)) is not None:
+        fields["positions"] = positions
     for which, types in beside.get("types", {}).items():
         fields[which] = _with_types(fields[which], tuple(types))
     fields["projections"] = _projections(fields, beside)
@@ -185,7 +187,11 @@ def _neuron_table(graph: Any, role: dict[Any, str]) -> pandas.DataFrame:
     import pandas as pd
 
     rows = [
-        {"neuron": node, "area": data["area"], **{k: data[k] for k in ("level", "sign", "tau") if k in data}}
+        {
+            "neuron": node,
+            "area": data["area"],
+            **{k: data[k] for k in ("level", "sign", "tau", *AXES) if k in data},
+        }
         for node, data in graph.nodes(data=True)
         if role[node] == "area"
     ]

@@ -59,7 +59,7 @@ def connectome(
         edges: a DataFrame, or the path of a .csv or .tsv file, with columns `pre`, `post` and where there are
             such `weight`, `delay` (ms), `type`.
         neurons: the same with columns `neuron`, the one that `area` names, and where there are such `level`,
-            `sign` (1, -1, 0), `tau` (ms).
+            `sign` (1, -1, 0), `tau` (ms), positions `x`, `y`, `z` (mm).
         columns: names of columns in these tables → the names above, as {"pre_root_id": "pre"}; each has to
             be in one of the tables.
         area: the column of `neurons` that says the area: any annotation.
