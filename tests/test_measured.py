@@ -232,6 +232,10 @@ def test_the_record_says_all_and_tables_are_not_changed():
     (step,) = net.provenance.steps
     assert step["step"] == "measured.connectome"
     assert step["report"] == dict(net.report)
+    assert step["choices"]["columns left out"] == []
+    counted = connectome(EDGES.rename(columns={"weight": "synapses"}), NEURONS.assign(side="L"), **DROP)
+    assert counted.hidden.weight is None
+    assert counted.provenance.steps[0]["choices"]["columns left out"] == ["synapses", "side"]
     assert set(step["choices"]) >= {
         "columns",
         "area",

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphrnn import _checks
 from graphrnn.connectome import Connectome, Provenance
-from graphrnn.connectome.edges import DELAYS, DUPLICATES, check_met, names_of
+from graphrnn.connectome.edges import AXES, DELAYS, DUPLICATES, check_met, names_of
 from graphrnn.connectome.levels import levels_by_area, recorded_distances
 from graphrnn.connectome.provenance import source_file
 
@@ -28,6 +28,8 @@ _OTHERS = (";", "\t", ",")  # what else may separate
 _GAP_JUNCTIONS = ("both", "as_listed", "drop")
 _UNKNOWN = ("error", "drop", "keep")
 _TEXT = ("pre", "post", "type", "neuron", "area")
+_OF_EDGES = ("pre", "post", "weight", "delay", "type")
+_OF_NEURONS = ("neuron", "area", "level", "sign", "tau", "transmitter", *AXES)
 Table = "pandas.DataFrame | str | os.PathLike[str]"
 
 
@@ -61,7 +63,7 @@ def connectome(
         neurons: the same with columns `neuron`, the one that `area` names, and where there are such `level`,
             `sign` (1, -1, 0), `tau` (ms), positions `x`, `y`, `z` (mm).
         columns: names of columns in these tables → the names above, as {"pre_root_id": "pre"}; each has to
-            be in one of the tables.
+            be in one of the tables. Columns of other names are left out, and named in the provenance.
         area: the column of `neurons` that says the area: any annotation.
         not_neurons: areas whose cells are no neurons, such as muscles; these cells and their edges are
             dropped.
@@ -119,6 +121,12 @@ def connectome(
     _check_renamed(tables, renamed)
     links = _renamed("edges", tables["edges"], renamed, ("pre", "post"))
     table = _with_area(_renamed("neurons", tables["neurons"], renamed, ("neuron",)), area)
+    left_out = [
+        name
+        for taken, known in ((links, _OF_EDGES), (table, _OF_NEURONS))
+        for name in map(str, taken.columns)
+        if name not in known
+    ]
     before = Provenance.from_steps(links.attrs.get("provenance", ()))
     table = _cells(table, others, unknown, report, cells)
     links, table = _known_ends(links, table, cells, unknown, report)
@@ -136,6 +144,7 @@ def connectome(
         net = net.with_delays(distances, velocity=velocity, shortest=shortest)
     choices = {
         "columns": renamed,
+        "columns left out": left_out,
         "area": area,
         "not_neurons": others,
         "unknown": unknown,
