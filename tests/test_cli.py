@@ -127,8 +127,23 @@ def test_what_cannot_be_described_is_to_be_converted(capsys):
         "",
         "graphrnn describe: error: edges.csv: needs a column for pre and post in its table of edges; it has "
         "'a', 'b'. Say which with graphrnn convert edges.csv net.npz --column pre=NAME --column post=NAME, "
-        "or put a row of names at the top where there is none.\n",
+        "or put a row of names at the top where there is none; in a matrix with "
+        "names before its rows and above its columns, empty the first cell.\n",
     )
+
+
+def test_edges_of_strangers_are_to_be_dropped_by_convert(capsys):
+    Path("edges.csv").write_text("pre,post\n1,2\n1,9\n")
+    Path("edges.nodes.csv").write_text("neuron\n1\n2\n")
+    assert run(capsys, "describe", "edges.csv") == (
+        2,
+        "",
+        "graphrnn describe: error: edges.csv: needs both ends of every edge in the table of nodes; '9' of "
+        "edge 2 is not there (1 such edges in all). Add the neuron, or leave these edges out with graphrnn "
+        "convert edges.csv net.npz --unknown drop.\n",
+    )
+    assert run(capsys, "convert", "edges.csv", "net.npz", "--unknown", "drop")[0] == 0
+    assert run(capsys, "describe", "net.npz")[0] == 0
 
 
 def test_compile_draws_what_the_library_draws(capsys):

@@ -33,6 +33,14 @@ def test_a_table_of_others_becomes_a_network(capsys):
     assert gr.io.read("bare.npz").hidden.weight is None
 
 
+def test_columns_that_are_left_out_are_named(capsys):
+    Path("worm.csv").write_text("pre,post,Connections\na,b,3\n")
+    assert run(capsys, "worm.csv", "net.npz")[1] == (
+        "wrote net.npz: 2 neurons in 1 area, 1 synapse\n"
+        "left out the columns Connections (--column OURS=THEIRS takes one)\n"
+    )
+
+
 def test_a_chain_of_whole_formats_loses_nothing(capsys):
     net = NETWORKS["measured"]
     gr.io.write(net, "a.npz")
@@ -65,7 +73,8 @@ def test_an_area_graph_is_converted(capsys):
             ["edges.csv", "x.npz"],
             "edges.csv: needs a column for pre and post in its table of edges; it has 'a', 'b', "
             "'n'. Say which with --column pre=NAME --column post=NAME, or put a row of names at the top "
-            "where there is none.",
+            "where there is none; in a matrix with names before its rows and above its columns, empty the "
+            "first cell.",
         ),
         (
             ["edges.csv", "x.npz", "--column=pre=a", "--column=post=b", "--nodes", "cells.csv"],

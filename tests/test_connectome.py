@@ -359,8 +359,25 @@ def test_tables_come_back(name):
     net = NETWORKS[name]
     edges, neurons = net.to_edges()
     again = gr.Connectome.from_edges(edges, neurons)
-    for part in ("areas", "hidden", "sign", "tau", "names"):
+    for part in ("areas", "hidden", "sign", "tau", "names", "positions"):
         assert Connectome.__eq__(dataclasses.replace(net, **{part: getattr(again, part)}), net), part
+
+
+@pytest.mark.parametrize("axes", [["x"], ["x", "y"], ["x", "y", "z"]])
+def test_positions_go_through_tables(axes):
+    edges, neurons = tables()
+    given = np.arange(4 * len(axes)).reshape(4, -1) / 7
+    given[1, 0] = np.nan  # not every cell has been found
+    net = Connectome.from_edges(edges, neurons.assign(**dict(zip(axes, given.T, strict=True))))
+    order = [neurons["neuron"].tolist().index(name) for name in net.names.tolist()]
+    np.testing.assert_array_equal(net.positions, given[order])
+    again = Connectome.from_edges(*net.to_edges())
+    assert again == net
+    np.testing.assert_array_equal(again.positions, net.positions)
+    graph = net.to_networkx()
+    for _, data in graph.nodes(data=True):  # as GraphML of graphrnn has them
+        data.update(zip(axes, data.pop("position"), strict=True))
+    np.testing.assert_array_equal(Connectome.from_networkx(graph).positions, net.positions)
 
 
 @each_network
@@ -771,12 +788,19 @@ MESSAGES = [
      "`Connectome.from_edges(...)` needs both ends of every edge in the table of neurons; 'z' in row 1 is "
      "not "
      "there (1 such edges in all). Add the neuron, or leave these edges out with unknown='drop'."),
+    (edges_with(pre=[7.2e17, 1.0, 2.0]), ValueError,
+     "`Connectome.from_edges(...)` needs names or whole numbers in the column `pre` of the edges; it holds "
+     "floats, which round an id as long as 720000000000000000. Read the table anew with dtype=str."),
+    (edges_with(pre=["1", "2", "3"], post=["4", "5", "6"]), ValueError,
+     "`Connectome.from_edges(...)` found no end of any edge in the table of neurons: the edges name '1', the "
+     "neurons 'a'. Take both names from the same kind of ids."),
     (edges_with(weight=[1.0, np.nan, np.inf]), ValueError,
      "`Connectome.from_edges(...)` needs finite weights; 2 of 3 are NaN or infinite. Remove these edges "
      "or give "
      "them a weight."),
     (edges_with(weight=["heavy", 1, 2]), ValueError,
-     "`Connectome.from_edges(...)` needs numbers in the column `weight` of the edges."),
+     "`Connectome.from_edges(...)` needs numbers in the column `weight` of the edges; row 0 has 'heavy'. "
+     "Write numbers with a decimal point, without separators of thousands."),
     (edges_with(delay=[1.0, -1.0, 2.0]), ValueError,
      "`Connectome.from_edges(...)` needs finite delays of 0 ms or more."),
     (edges_with(pre=["a", "a", "b"], delay=[1.0, 2.0, 2.0]), ValueError,
@@ -798,7 +822,8 @@ MESSAGES = [
      "`Connectome.from_edges(...)` needs 1 (excitatory), -1 (inhibitory) or 0 (not known) in the column "
      "`sign`."),
     (neurons_with(sign=["E", "I", "E", "E"]), ValueError,
-     "`Connectome.from_edges(...)` needs numbers in the column `sign` of the neurons."),
+     "`Connectome.from_edges(...)` needs numbers in the column `sign` of the neurons; row 0 has 'E'. Write "
+     "numbers with a decimal point, without separators of thousands."),
     (neurons_with(tau=[1, 2, 0, 3]), ValueError,
      "`Connectome.from_edges(...)` needs finite time constants above 0 ms in the column `tau`."),
     (lambda: Connectome.from_networkx(nx.path_graph(3)), TypeError,

@@ -122,7 +122,14 @@ def test_provenance_survives(ending, tmp_path):
 def test_the_first_step_of_a_file_of_others_names_it(tmp_path):
     gr.io.write(NETWORKS["measured_without_levels"], tmp_path / "net.csv")
     (step,) = gr.io.read(tmp_path / "net.csv", duplicates="error").provenance.steps
-    assert (step["step"], step["choices"]) == ("io.read", {"duplicates": "error"})
+    assert step["step"] == "io.read"
+    assert step["choices"] == {
+        "duplicates": "error",
+        "unknown": "error",
+        "columns": {
+            name: name for name in ("neuron", "area", "tau", "edges_in", "pre", "post", "delay", "kind")
+        },
+    }
     assert [file["name"] for file in step["files"]] == ["net.csv", "net.nodes.csv"]
 
 
@@ -326,6 +333,31 @@ def test_columns_are_recognised(text, tmp_path):
     assert [area.name for area in net.areas] == ["hidden"]
 
 
+def test_the_record_names_the_columns_that_were_taken_and_those_that_were_not(tmp_path):
+    edges = text_file(tmp_path / "e.csv", "pre_root_id,post_root_id,neuropil,syn_count,nt\n7,8,EB,3,ACH\n")
+    nodes = text_file(tmp_path / "n.csv", "root_id,name,group,side\n7,x,A,left\n8,y,B,right\n")
+    net = gr.io.read(edges, nodes=nodes, columns={"area": "side"})
+    assert (net.names.tolist(), [area.name for area in net.areas]) == (["7", "8"], ["left", "right"])
+    choices = net.provenance.steps[0]["choices"]
+    assert choices["columns"] == {
+        "neuron": "root_id",
+        "area": "side",
+        "pre": "pre_root_id",
+        "post": "post_root_id",
+        "weight": "syn_count",
+    }
+    assert choices["columns left out"] == ["name", "group", "neuropil", "nt"]
+    assert (choices["duplicates"], choices["unknown"]) == ("sum", "error")
+
+
+def test_directed_is_no_type_of_synapse(tmp_path):
+    text = "Source,Target,Type,Id,Weight\na,b,Directed,0,2.0\nb,c,Directed,1,1.0\n"
+    net = gr.io.read(text_file(tmp_path / "gephi.csv", text))
+    assert (edges_of(net), net.hidden.type) == ({("a", "b"): 2.0, ("b", "c"): 1.0}, None)
+    asked = gr.io.read(tmp_path / "gephi.csv", columns={"type": "Type"})
+    assert asked.hidden.types == ("Directed",)
+
+
 def test_columns_are_given(tmp_path):
     edges = text_file(tmp_path / "synapses.tsv", "weight\ta\tb\tn\n9\tx\ty\t2\n8\ty\tz\t3\n")
     nodes = text_file(tmp_path / "cells.csv", "cell_id,klass,area\nz,M,1\nx,S,2\ny,S,3\n")
@@ -346,6 +378,34 @@ def test_parallel_edges_are_added_up_and_counted(tmp_path):
     assert edges_of(net) == {("a", "b"): 13.0, ("b", "a"): 2.0}
     assert dict(net.report) == {"merged": 2}
     assert {net.hidden.types[code] for code in net.hidden.type} == {"chemical", "chemical+electrical"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "weights"),
+    [
+        ("sum", [13.0, 2.0]),
+        ("mean", [13 / 3, 2.0]),
+        ("max", [8.0, 2.0]),
+        ("min", [1.0, 2.0]),
+        ("count", [3.0, 1.0]),
+    ],
+)
+def test_the_rule_for_parallel_edges_is_a_choice(tmp_path, rule, weights):
+    edges = text_file(tmp_path / "e.csv", "pre,post,weight\na,b,1\nb,a,2\na,b,4\na,b,8\n")
+    net = gr.io.read(edges, duplicates=rule)
+    assert edges_of(net) == dict(zip([("a", "b"), ("b", "a")], weights, strict=True))
+    assert net.provenance.steps[0]["choices"]["duplicates"] == rule
+    by_pandas = pd.read_csv(edges)
+    neurons = pd.DataFrame({"neuron": ["a", "b"], "area": "hidden"})
+    assert net.hidden == gr.Connectome.from_edges(by_pandas, neurons, duplicates=rule).hidden
+
+
+def test_rows_without_weights_are_counted(tmp_path):
+    edges = text_file(tmp_path / "e.csv", "pre,post\na,b\nb,a\na,b\n")
+    assert edges_of(gr.io.read(edges, duplicates="count")) == {("a", "b"): 2.0, ("b", "a"): 1.0}
+    gr.io.write(gr.io.read(edges), tmp_path / "e.parquet")
+    again = gr.io.read(tmp_path / "e.parquet", duplicates="count")
+    assert edges_of(again) == {("a", "b"): 1.0, ("b", "a"): 1.0}
 
 
 def test_edges_of_strangers_can_be_dropped(tmp_path):
@@ -371,6 +431,17 @@ def test_a_labelled_matrix_is_read_in_both_orientations(tmp_path):
     assert edges_of(turned) == {(post, pre): weight for (pre, post), weight in expected.items()}
     mask = gr.io.read(text_file(tmp_path / "mask.csv", "post,a,b\na,0,1\nb,0,0\n"))
     assert edges_of(mask) == {("b", "a"): None}
+
+
+def test_a_table_that_was_not_read_is_not_on_record(tmp_path):
+    path = text_file(tmp_path / "fln.csv", ",a,b\na,0,2\nb,0,0\n")
+    text_file(tmp_path / "fln.nodes.csv", "neuron,area\na,x\nb,y\n")  # for lists of edges alone
+    net = gr.io.read(path)
+    assert [area.name for area in net.areas] == ["hidden"]
+    assert [file["name"] for file in net.provenance.steps[0]["files"]] == ["fln.csv"]
+    told = gr.io.read(path, nodes=tmp_path / "fln.nodes.csv")
+    assert [area.name for area in told.areas] == ["x", "y"]
+    assert [file["name"] for file in told.provenance.steps[0]["files"]] == ["fln.csv", "fln.nodes.csv"]
 
 
 def test_a_matrix_takes_names_and_areas_from_a_table(tmp_path):
@@ -414,6 +485,11 @@ def test_densities_between_areas_make_an_area_graph(tmp_path):
     graph = gr.io.read(tmp_path / "g.csv")
     assert graph.edges["V1", "V2"]["rule"] == gr.Bernoulli(0.1)
     assert (graph.nodes["V2"]["size"], graph.kind("V2", "V1")) == (20, "backward")
+    steps = graph.compile(seed=0).provenance.steps
+    assert [step["step"] for step in steps] == ["io.read", "graph.compile"]
+    assert [file["name"] for file in steps[0]["files"]] == ["g.csv", "g.nodes.csv"]
+    gr.io.write(graph, tmp_path / "g.graphml")
+    assert gr.io.read(tmp_path / "g.graphml").graph == graph.graph
 
 
 def test_a_multigraph_of_networkx_is_added_up():

@@ -56,6 +56,50 @@ def test_changed_bytes_are_found_or_mean_nothing(ending, name):
     assert outcomes(path, net, changed + erased) > len(places) // 4
 
 
+@pytest.mark.parametrize("ending", [".mtx", ".mat"])
+def test_changed_bytes_of_a_matrix_are_found_or_mean_nothing(ending):
+    net, path = NETWORKS["measured_without_levels"], f"net{ending}"
+    weight = np.random.default_rng(0).normal(size=net.hidden.size)
+    net = net.with_weights(hidden=weight)
+    gr.io.write(net, path)
+    whole, refused = Path(path).read_bytes(), 0
+    for at in range(len(whole)):
+        Path(path).write_bytes(whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :])
+        try:
+            back = gr.io.read(path)
+            assert (back.hidden.matrix != net.hidden.matrix).nnz == 0
+        except ValueError as error:
+            assert str(error).startswith(f"`io.read({path!r})`")  # noqa: PT017
+            refused += 1
+    assert refused > len(whole) // 3
+
+
+def test_a_matrix_market_file_of_ours_that_was_changed():
+    net = gr.Connectome.from_matrix(np.array([[0, 2.5], [1.5, 0]]))
+    gr.io.write(net, "net.mtx")
+    lines = Path("net.mtx").read_bytes().splitlines(keepends=True)
+    changed = [*lines[:-1], lines[-1].replace(b".5", b".25")]
+    for content in (changed, [*lines[:-1], lines[-1][:-1]], lines[:-1]):  # the last two are cut
+        Path("net.mtx").write_bytes(b"".join(content))
+        assert error_of(lambda: gr.io.read("net.mtx")) == (
+            "`io.read('net.mtx')` cannot read this file: its lines do not fit the checksum that graphrnn "
+            "wrote in line 2; where you changed them yourself, delete line 2. Take another copy."
+        )
+    Path("net.mtx").write_bytes(b"".join([changed[0], *changed[2:]]))
+    assert gr.io.read("net.mtx").hidden.weight.tolist() == [2.5, 1.25]
+    Path("net.mtx").write_bytes(b"".join(lines).replace(b"\n", b"\r\n"))  # as programs of Windows do
+    assert gr.io.read("net.mtx").hidden == net.hidden
+
+
+def test_a_regular_matrix_is_no_bomb():
+    """One that deflates far better than others is written as it is, so that its reader accepts it."""
+    net = gr.Connectome.from_matrix(np.ones((1500, 1500), bool))
+    gr.io.write(net, "net.mat")
+    assert Path("net.mat").stat().st_size > net.hidden.size
+    assert gr.io.read("net.mat").hidden.size == net.hidden.size
+    assert scipy.io.loadmat("net.mat")["hidden"].nnz == net.hidden.size
+
+
 def test_texts_in_hdf5_have_a_digest():
     h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
     gr.io.write(NETWORKS["measured"], "net.h5")
@@ -151,6 +195,25 @@ def test_what_is_damaged_at_the_end_takes_no_memory(make):
     assert len(content) > 20 << 20
     ending = make.__name__.rpartition("_")[2]
     assert limited(f"net.{ending}", content, 12).startswith(message)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_a_table_of_text_that_was_cut_between_rows_is_refused(ending):
+    path, nodes = f"net{ending}", f"net.nodes{ending}"
+    net = NETWORKS["measured_without_levels"]
+    gr.io.write(net, path)
+    lines = Path(path).read_text().splitlines(keepends=True)
+    assert len(lines) - 1 == net.input.size + net.hidden.size + net.readout.size
+    for kept in range(1, len(lines)):
+        Path(path).write_text("".join(lines[:kept]))
+        assert error_of(lambda: gr.io.read(path)) == (
+            f"`io.read({path!r})` found {kept - 1} edges in {path!r}, where {nodes!r} counts "
+            f"{len(lines) - 1} in its column 'edges_in'. The file was cut: take another copy; or you took "
+            "edges out: read without the column by columns={'edges_in': None}."
+        )
+    assert gr.io.read(path, columns={"edges_in": None}).hidden.size == net.hidden.size - 1
+    Path("part.csv").write_text("pre,post\n")  # the nodes of one table serve another
+    assert gr.io.read("part.csv", nodes=nodes).hidden.size == 0
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv"])

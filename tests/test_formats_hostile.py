@@ -51,7 +51,67 @@ TABLES = [
         "a,b\nx,y\n",
         None,
         "needs a column for pre and post in its table of edges; it has 'a', 'b'. Say which with "
-        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none.",
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; in a "
+        "matrix with names before its rows and above its columns, empty the first cell.",
+    ),
+    (
+        "from/to,x,y\nx,0,1\ny,0,0\n",
+        None,
+        "needs a column for pre and post in its table of edges; it has 'from/to', 'x', 'y'. Say which with "
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; in a "
+        "matrix with names before its rows and above its columns, empty the first cell.",
+    ),
+    (
+        "0,12.5\n3e-2,0\n",
+        None,
+        "needs a column for pre and post in its table of edges; it has '0', '12.5'. Say which with "
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; a matrix "
+        "without names has to be a .npy file. Make one by numpy.save('e.npy', numpy.loadtxt('e.csv', delimiter=',')).",
+    ),
+    (
+        "0 12\n3 0\n",
+        None,
+        "needs a column for pre and post in its table of edges; it has '0 12'. Say which with "
+        "columns={'pre': ..., 'post': ...}, or put a row of names at the top where there is none; a matrix "
+        "without names has to be a .npy file. Make one by numpy.save('e.npy', numpy.loadtxt('e.csv')).",
+    ),
+    (
+        "from,b\nx,y\n",
+        None,
+        "needs a column for post in its table of edges; it has 'from', 'b'. Say which with "
+        "columns={'post': ...}, or put a row of names at the top where there is none.",
+    ),
+    (
+        '"pre","post"\n"1","a","b"\n"2","b","c"\n',
+        None,
+        "found 2 names of columns and 3 cells in every row of 'e.csv', as R writes names of rows. Write it "
+        "with row.names=FALSE, or put a name before the others.",
+    ),
+    (
+        "Source,Target,Type\na,b,Directed\nb,c,Undirected\n",
+        None,
+        "found edges of the type 'Undirected' in 'e.csv', which have no direction. List each in both "
+        "directions and leave the column out with columns={'type': None}.",
+    ),
+    (
+        ",a,b,c\na,0,1,2\nb,3,0,4\n",
+        None,
+        "needs the same names before the rows and above the columns; 'c' stands only above a column. Add the "
+        "row or column that is missing, with 0 where there is no synapse, or take another copy where the "
+        "file was cut.",
+    ),
+    (
+        ",a,b\na,0,1\nb,3,0\nc,1,1\nd,1,1\n",
+        None,
+        "needs the same names before the rows and above the columns; 'c' stands only before a row. Add the "
+        "row or column that is missing, with 0 where there is no synapse, or take another copy where the "
+        "file was cut.",
+    ),
+    (
+        "pre,post\n1,2\n2,3\n",
+        "name,cell\nx,1\ny,2\n",
+        "found no end of any edge in the table of nodes: the edges name '1', the nodes 'x'. Give the table "
+        "of these neurons, or say which of its columns has their names with columns={'neuron': ...}.",
     ),
     (
         "pre,post\na,b\na\n",
@@ -188,6 +248,12 @@ TABLES = [
         "take the row out.",
     ),
     (
+        "pre,post,density\na,b,0.1\n",
+        None,
+        "needs a table of nodes with the size of every area, and there is none. Lay it beside the edges, as "
+        "net.nodes.csv lies beside net.csv, or give its file as `nodes`.",
+    ),
+    (
         "pre,post,rule\na,b,[1\n",
         "name,size\na,1\nb,1\n",
         "cannot read the rule '[1' as JSON. Write it as docs/formats.md shows.",
@@ -307,14 +373,13 @@ DAMAGED_NPY = (
     [
         (
             np.ones((2, 3)),
-            "needs a square matrix (post, pre); that of the file has shape (2, 3). Read another with "
-            "matrix=..., or list "
-            "its edges in a table.",
+            "needs a square matrix (post, pre); that of the file has shape (2, 3). Make one of all "
+            "neurons, with 0 where there is no synapse, or list its edges in a table.",
         ),
         (
             np.ones(4),
-            "needs a square matrix (post, pre); that of the file has shape (4,). Read another with "
-            "matrix=..., or list its edges in a table.",
+            "needs a square matrix (post, pre); that of the file has shape (4,). Make one of all "
+            "neurons, with 0 where there is no synapse, or list its edges in a table.",
         ),
         (
             np.array([[0, np.nan], [0, 0]]),
@@ -415,7 +480,8 @@ def test_matlab_files_that_cannot_be():
     assert refused("m.mat", whole, matrix="c") == "found no variable 'c' in this file; there is 'a', 'b'."
     assert refused("m.mat", whole[:300]) == DAMAGED_MAT
     assert refused("m.mat", b"MATLAB 7.3" + whole[10:]) == (
-        "found a .mat file of version 7.3. Save it with save(name, 'W', '-v7')."
+        "found a .mat file of version 7.3. Save it in MATLAB with the option '-v7'; without MATLAB, h5py "
+        "opens it and shows the matrix transposed."
     )
 
 
@@ -610,6 +676,14 @@ def text(file):
     file["edges/neurons__neurons/0/syn_weight"] = ["a"] * 5
 
 
+def other_order(file):
+    file["edges/neurons__neurons/edge_group_index"][:] = [0, 1, 2, 4, 3]
+
+
+def other_ids(file):
+    file["nodes/neurons/node_id"] = [1, 2, 3, 4, 5]
+
+
 def fewer(file):
     del file["edges/neurons__neurons/0/syn_weight"]
     file["edges/neurons__neurons/0/syn_weight"] = [1.0]
@@ -635,6 +709,10 @@ def billion(file):
         (link, "found a link at '/edges/neurons__neurons/0/syn_weight' of 'net.h5', which may lead to another file. Copy "
          "what it points to into the file."),
         (text, "needs numbers at '/edges/neurons__neurons/0/syn_weight' of 'net.h5'; it holds object. Write them as numbers there."),
+        (other_order, "needs the numbers 0, 1, 2, … in this order at '/edges/neurons__neurons/edge_group_index' of 'net.h5'; "
+         "number 4 is 4. Sort the population by it, and number its rows anew."),
+        (other_ids, "needs the numbers 0, 1, 2, … in this order at '/nodes/neurons/node_id' of 'net.h5'; number 1 is 1. Sort "
+         "the population by it, and number its rows anew."),
         (fewer, "needs 5 values of 'syn_weight' in '/edges/neurons__neurons/0'; there are 1."),
         (elsewhere, "found data of another file at '/edges/neurons__neurons/source_node_id' of 'net.h5'. Copy them into "
          "the file."),
@@ -754,7 +832,7 @@ def test_a_large_graph_damaged_inside_takes_no_memory(ending):
         ({"matrix": "W"}, "takes only `nodes`, `columns`, `duplicates`, `unknown`, `orientation` for a .csv file; it got `matrix`."),
         ({"orientation": "pre_post"}, "found a list of edges, whose columns say which end is which. Leave `orientation` "
          "out; where the columns are the other way round, say so with columns={'pre': ..., 'post': ...}."),
-        ({"duplicates": "mean"}, "needs `duplicates` to be one of sum, error; it got 'mean'."),
+        ({"duplicates": "add"}, "needs `duplicates` to be one of sum, mean, max, min, count, error; it got 'add'."),
         ({"columns": {"per": "x"}}, "found no column named 'per'. Did you mean 'pre'?"),
         ({"columns": {"pre": "x"}}, "found no column named 'x'. There is 'pre', 'post'."),
         ({"columns": {"area": "x"}}, "knows 'area' only as a column of a table of nodes, and there is none. Give its "

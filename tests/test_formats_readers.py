@@ -1,5 +1,6 @@
 """Other programs read what graphrnn wrote and find the same edges, in the same direction."""
 
+import json
 import re
 import sys
 import warnings
@@ -60,6 +61,34 @@ def test_networkx(ending, tmp_path):
 
 def test_networkx_in_memory():
     assert hidden(NET.to_networkx().edges(data="weight")) == EDGES
+
+
+@pytest.mark.parametrize("ending", [".graphml", ".gexf", ".gml", ".json"])
+def test_networkx_keeps_what_it_was_given_in_its_own_files(ending, tmp_path):
+    graph, path = NET.to_networkx(), tmp_path / f"net{ending}"
+    if ending == ".json":
+        path.write_text(json.dumps(nx.node_link_data(graph)))
+        back = nx.node_link_graph(json.loads(path.read_text()))
+    else:
+        getattr(nx, f"write_{ending[1:]}")(graph, path)
+        back = getattr(nx, f"read_{ending[1:]}")(path)
+    if ending == ".gexf":  # which networkx writes without attributes of the graph
+        assert edges_by_name(gr.Connectome.from_networkx(back)) == EDGES
+        return
+    net = gr.Connectome.from_networkx(back)
+    assert net == NET
+    assert net.provenance == NET.provenance
+
+
+def test_a_graph_whose_record_was_changed():
+    graph = NET.to_networkx()
+    graph.graph["graphrnn"] = "{"
+    assert error_of(lambda: gr.Connectome.from_networkx(graph)) == (
+        "`Connectome.from_networkx(...)` needs the graph's attribute 'graphrnn' as `to_networkx` made it. "
+        "Delete it: del graph.graph['graphrnn']."
+    )
+    del graph.graph["graphrnn"]
+    assert edges_by_name(gr.Connectome.from_networkx(graph)) == EDGES
 
 
 def test_igraph(tmp_path):
@@ -156,6 +185,16 @@ def test_sonata_of_others_in_two_files(tmp_path):
     assert edges_by_name(bare) == {("lgn/2", "v1/0"): 0.5, ("lgn/0", "v1/1"): -2.0}
 
 
+def test_a_population_of_sonata_without_the_attribute_is_an_area(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="SONATA is an extra")
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        for name, size in (("lgn", 3), ("v1", 2)):
+            file[f"nodes/{name}/node_type_id"] = np.full(size, 100)
+        file["nodes/v1/0/pop_name"] = ["e4", "i4"]
+    net = gr.io.read(tmp_path / "net.h5", columns={"area": "pop_name"})
+    assert [(area.name, area.size) for area in net.areas] == [("lgn", 3), ("e4", 1), ("i4", 1)]
+
+
 def edges_by_name(net):
     names = neuron_names(net).tolist()
     pairs = zip(net.hidden.pre, net.hidden.post, net.hidden.weight.tolist(), strict=True)
@@ -204,6 +243,13 @@ def test_graphs_of_pytorch_geometric_from_elsewhere(pyg):
     net = gr.io.from_pyg(hetero)
     assert ([area.name for area in net.areas], net.hidden.types) == (["L4", "L5"], ("excites",))
     assert (net.hidden.post.tolist(), net.hidden.pre.tolist()) == ([4], [1])
+    data.edge_attr = torch.ones(2, 3)
+    assert error_of(gr.io.from_pyg, data) == (
+        "`io.from_pyg(...)` needs one weight for each edge; `edge_attr` has the shape (2, 3). Choose one, "
+        "such as edge_weight = edge_attr[:, 0], or take edge_attr out."
+    )
+    data.edge_weight = data.edge_attr[:, 0] * 3
+    assert gr.io.from_pyg(data).hidden.weight.tolist() == [3.0, 3.0]
     data.edge_index[0, 0] = 9
     assert error_of(gr.io.from_pyg, data) == (
         "`io.from_pyg(...)` needs `edge_index` from 0 to 3; it runs from 2 to 9. "

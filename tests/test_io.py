@@ -206,7 +206,7 @@ def test_what_is_no_npz_file_is_refused(tmp_path, content):
 def foreign(path):
     return (
         f"`io.read({str(path)!r})` found arrays that graphrnn did not write. "
-        "Load them with numpy.load, and build a network from matrices with Connectome.from_masks."
+        "Load them with numpy.load, and give the matrix of weights to Connectome.from_matrix."
     )
 
 

@@ -174,7 +174,11 @@ def test_levels_kinds_and_signs_come_from_tables_of_their_own():
 
 
 def test_delays_are_made_of_distances():
+    soma = NEURONS.assign(x=[0, 0, 3, 9, 9, 9], y=[0, 0, 4, 4, 0, 0])  # mm
+    apart = connectome(EDGES, soma, **DROP).with_delays(velocity=5.0, shortest=0.0)
+    assert dict(zip(links(apart), apart.hidden.delay, strict=True))["s1", "i1"] == 1.0
     net = connectome(EDGES, NEURONS, distances={("S", "I"): 7.0, ("I", "M"): 35.0}, velocity=7.0, **DROP)
+    assert net.provenance.steps[-1]["choices"]["distances"] == {"S → I": 7.0, "I → M": 35.0}
     assert dict(zip(links(net), net.hidden.delay, strict=True)) == {
         ("s2", "s1"): 0.1,
         ("s1", "s2"): 0.1,
@@ -211,6 +215,15 @@ def test_files_keep_names_that_look_like_something_else(tmp_path, extension, sep
     assert net.provenance.steps[-1]["files"] == [source_file(path) for path in paths]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_of_spreadsheets(tmp_path, separator):
+    """A spreadsheet of half of Europe separates by semicolons."""
+    for what, table in (("edges", EDGES), ("neurons", NEURONS)):
+        table.to_csv(tmp_path / f"{what}.csv", sep=separator, index=False, encoding="utf-8-sig")
+    net = connectome(tmp_path / "edges.csv", tmp_path / "neurons.csv", **DROP)
+    assert net == connectome(EDGES, NEURONS, **DROP)
+
+
 def test_the_record_says_all_and_tables_are_not_changed():
     before = EDGES.copy(), NEURONS.copy()
     net = connectome(EDGES, NEURONS, **DROP)
@@ -219,6 +232,10 @@ def test_the_record_says_all_and_tables_are_not_changed():
     (step,) = net.provenance.steps
     assert step["step"] == "measured.connectome"
     assert step["report"] == dict(net.report)
+    assert step["choices"]["columns left out"] == []
+    counted = connectome(EDGES.rename(columns={"weight": "synapses"}), NEURONS.assign(side="L"), **DROP)
+    assert counted.hidden.weight is None
+    assert counted.provenance.steps[0]["choices"]["columns left out"] == ["synapses", "side"]
     assert set(step["choices"]) >= {
         "columns",
         "area",
@@ -259,13 +276,29 @@ TABLE_MESSAGES = [
         {"edges": EDGES.rename(columns={"pre": "from"})},
         "`measured.connectome(...)` needs the column pre in the table of edges; its columns are "
         "from, post, type, "
-        "weight. Name it with `columns`.",
+        "weight. Name it with columns={'the name in the table': 'pre'}.",
+    ),
+    (
+        {"neurons": NEURONS.assign(neuron=list("uvwxyz"), area="A")},
+        "`measured.connectome(...)` found no end of any edge in the table of neurons: the edges name 's1', "
+        "the neurons 'u'. Take both names from the same kind of ids.",
+    ),
+    (
+        {"neurons": NEURONS.assign(neuron=[1e17, 2, 3, 4, 5, 6])},
+        "`measured.connectome(...)` needs names or whole numbers in the column `neuron` of the neurons; it "
+        "holds floats, which round an id as long as 100000000000000000. Read the table anew with dtype=str.",
+    ),
+    (
+        {"columns": {"wieght": "weight"}},
+        "`measured.connectome(...)` found no column 'wieght', which `columns` renames: the edges have pre, "
+        "post, type, weight; the neurons have neuron, area, transmitter. Write "
+        "columns={'the name in the table': 'pre'}.",
     ),
     (
         {"area": "region"},
         "`measured.connectome(...)` needs the column region in the table of neurons; its columns are "
         "neuron, area, "
-        "transmitter. Name it with `columns` or `area`.",
+        "transmitter. Name it with columns={'the name in the table': 'region'} or `area`.",
     ),
     (
         {"duplicates": "first"},
@@ -323,8 +356,7 @@ def test_files_that_are_no_tables(tmp_path):
     (tmp_path / "e.xlsx").write_bytes(b"PK")
     assert error_of(connectome, tmp_path / "e.xlsx", NEURONS) == (
         "`measured.connectome(...)` reads .csv and .tsv files; 'e.xlsx' is neither. Read it with "
-        "pandas and pass the "
-        "DataFrame."
+        "pandas, with dtype=str for ids, and pass the DataFrame."
     )
     (tmp_path / "e.csv").write_bytes(b"\xff\xfe\x00")
     assert error_of(connectome, tmp_path / "e.csv", NEURONS).startswith(
@@ -422,6 +454,11 @@ def test_levels_and_kinds_enter_a_connectome():
 
 SLN_MESSAGES = [
     (
+        lambda: kinds_from_sln(pd.DataFrame({"SOURCE": ["V1"], "TARGET": ["V2"], "SLN": [0.7]})),
+        "`kinds_from_sln(...)` needs the columns pre, post and sln, or a table with rows post and columns "
+        "pre; this one has SOURCE, TARGET, SLN. Rename them with DataFrame.rename.",
+    ),
+    (
         lambda: kinds_from_sln({("A", "B"): 1.2}),
         "`kinds_from_sln(...), 'A' → 'B'` needs `sln` from 0 to 1; it got 1.2.",
     ),
@@ -437,9 +474,8 @@ SLN_MESSAGES = [
     ),
     (
         lambda: kinds_from_sln(pd.DataFrame({"pre": ["A"], "post": ["B"], "SLN": [1]})),
-        "`kinds_from_sln(...)` needs the column sln beside pre and post; the table has pre, post, "
-        "SLN. Rename it "
-        "with DataFrame.rename.",
+        "`kinds_from_sln(...)` needs the columns pre, post and sln, or a table with rows post and columns "
+        "pre; this one has pre, post, SLN. Rename them with DataFrame.rename.",
     ),
     (
         lambda: kinds_from_sln(pd.DataFrame({"pre": ["A", "A"], "post": ["B", "B"], "sln": [0.1, 0.2]})),
@@ -505,10 +541,10 @@ def test_counts_share_a_number_of_synapses(of, total, expected):
         assert number == pytest.approx(expected * counts[pair] / 100, abs=1)
 
 
-def test_streamlines_count_both_ways_and_weak_ones_go():
-    counts = pd.DataFrame(
-        [[np.nan, 30.0, 2.0], [np.nan, np.nan, 5.0], [np.nan] * 3], index=list("ABC"), columns=list("ABC")
-    )
+@pytest.mark.parametrize("empty", [np.nan, 0.0])
+def test_streamlines_count_both_ways_and_weak_ones_go(empty):
+    half = [[empty, 30.0, 2.0], [empty, empty, 5.0], [empty] * 3]
+    counts = pd.DataFrame(half, index=list("ABC"), columns=list("ABC"))
     graph = area_graph(counts, SIZES, total=100, of="synapses", rule="number", symmetric=True, minimum=3)
     assert {pair: rule.n for pair, rule in rules(graph).items()} == {
         ("A", "B"): 43,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from hypothesis import example, given, settings
@@ -62,3 +63,12 @@ def test_rows_are_those_of_the_csv_module(path, text, block):
         patch.setattr(_pieces, "_BLOCK", block)
         found = rows_of_table(path)
     assert found == rows_of_csv(text, _separator(path, text))
+
+
+@pytest.mark.parametrize("block", [8, 100])
+def test_a_long_row_after_others_is_no_sign_of_names_of_rows(path, block, monkeypatch):
+    path.write_text("a,b\n1,2\n1,2,3\n")
+    monkeypatch.setattr(_pieces, "_BLOCK", block)
+    message = "`read` needs 2 cells in every row of 'net.csv'; row 2 has 3"
+    with TextTable("read", path) as table, pytest.raises(ValueError, match=re.escape(message)):
+        list(table.chunks("reading"))

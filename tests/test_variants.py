@@ -373,9 +373,12 @@ def test_delays_are_distances_over_velocity():
     ways = {("A", "B"): 1, ("B", "C"): 1, ("C", "D"): 7}
     assert net.with_delays(ways, velocity=2.0) == delayed  # one way counts both ways
     array = np.array([[0, 1, 2, 3], [1, 0, 1, 2], [2, 1, 0, 7], [3, 2, 7, 0]])
-    assert net.with_delays(array, velocity=2) == delayed
+    for half in (array, np.triu(array), np.tril(array)):
+        assert net.with_delays(half, velocity=2) == delayed
+    by_pair = net.with_delays(ways, velocity=2.0).provenance.steps[-1]["choices"]["distances"]
+    assert by_pair == {"A → B": 1, "B → C": 1, "C → D": 7}
     assert delayed.provenance.steps[-1]["choices"] == {
-        "distances": "DataFrame",
+        "distances": [0, 1, 2, 3, 1, 0, 1, 2, 2, 1, 0, "nan", 3, 2, 7, 0],
         "velocity": 2.0,
         "shortest": 0.1,
     }

@@ -28,7 +28,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--matrix", metavar="NAME", help="the variable to take from a .mat file")
     command.add_argument("--orientation", choices=("post_pre", "pre_post"), help="of the matrix in FROM")
     command.add_argument(
-        "--duplicates", choices=("sum", "error"), help="add parallel edges up (default), or refuse them"
+        "--duplicates",
+        choices=("sum", "mean", "max", "min", "count", "error"),
+        help="what weight parallel edges get together (default: sum); error refuses them",
     )
     command.add_argument(
         "--unknown",
@@ -53,7 +55,17 @@ def convert(options: argparse.Namespace) -> int:
     with about(options.target):
         io.write(thing, options.target)
     print(f"wrote {options.target}: {_heading(thing)}")
+    left = _left_out(thing) if isinstance(thing, Connectome) else []
+    if left:
+        print(f"left out the columns {', '.join(left)} (--column OURS=THEIRS takes one)")
     return 0
+
+
+def _left_out(net: Connectome) -> list[str]:
+    """The columns of the tables that no word of graphrnn was found for."""
+    steps = net.provenance.steps
+    left = steps[-1].get("choices", {}).get("columns left out") if steps else None
+    return left if isinstance(left, list) else []
 
 
 def _columns(given: list[str]) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from graphrnn import datasets, io, statistics
@@ -59,9 +60,10 @@ def _read(options: argparse.Namespace) -> Connectome | AreaGraph:
     try:
         with about(options.file):
             return io.read(options.file)
-    except ValueError as error:  # only `convert` takes --column
-        told = f"with graphrnn convert {options.file} net.npz --column"
-        raise ValueError(str(error).replace("with --column", told, 1)) from error
+    except ValueError as error:  # only `convert` takes options of reading
+        told = str(error).replace("unknown='drop'", "--unknown drop").replace("matrix='...'", "--matrix NAME")
+        way_out = f"with graphrnn convert {options.file} net.npz --"
+        raise ValueError(re.sub("(with|by) --", way_out, told, count=1)) from error
 
 
 def folder(name: str) -> Path:

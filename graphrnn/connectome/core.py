@@ -80,7 +80,7 @@ class Connectome(Variants):
         Args:
             edges: columns `pre`, `post` (neuron names) and optionally `weight`, `delay` (ms), `type`.
             neurons: columns `neuron`, `area` and optionally `level` (one per area), `sign` (1, -1 or 0),
-                `tau` (ms).
+                `tau` (ms), and the positions `x`, `y`, `z` (mm).
             duplicates: what becomes of the weights of parallel rows: their "sum", "mean", "max" or "min", or
                 the "count" of rows, weighted or not; "error" refuses them.
             unknown: "error" refuses an edge whose end is not in `neurons`; "drop" leaves it out and
@@ -112,9 +112,10 @@ class Connectome(Variants):
     def from_networkx(cls, graph: networkx.DiGraph, *, duplicates: str = "sum") -> Connectome:
         """Wiring from a directed graph whose nodes are neurons.
 
-        Node attributes: `area` (its area's name), optionally `level`, `sign`, `tau`; for the channels of an
-        input or readout, `input` or `readout` with its name instead of `area`. Edge attributes:
-        optionally `weight`, `delay`, `type`, `kind`. Takes back what `to_networkx` makes, exactly.
+        Node attributes: `area` (its area's name), optionally `level`, `sign`, `tau` and `position`, or `x`,
+        `y`, `z`; for the channels of an input or readout, `input` or `readout` with its name instead of
+        `area`. Edge attributes: optionally `weight`, `delay`, `type`, `kind`. Takes back what `to_networkx`
+        makes, exactly.
 
         Raises:
             TypeError: for an undirected graph.
@@ -219,5 +220,8 @@ class Connectome(Variants):
         return to_networkx(self)
 
     def to_edges(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-        """The hidden synapses and the neurons as the two tables that `from_edges` takes."""
+        """The hidden synapses and the neurons as the two tables that `from_edges` takes.
+
+        Positions of up to three dimensions are columns `x`, `y`, `z`; those of more are left out.
+        """
         return to_edges(self)

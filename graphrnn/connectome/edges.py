@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
 __all__ = [
+    "AXES",
     "DELAYS",
     "DUPLICATES",
+    "check_met",
     "fields_from_edges",
     "measured_projections",
+    "names_of",
     "neuron_names",
     "synapses_from_table",
     "to_edges",
@@ -32,6 +35,8 @@ __all__ = [
 Fields = dict[str, Any]
 _CALL = "Connectome.from_edges(...)"
 DUPLICATES = ("sum", "mean", "max", "min", "count", "error")  # what becomes of the weights of parallel rows
+AXES = ("x", "y", "z")  # of positions
+_WHOLE = 2**53  # from here on floats miss whole numbers
 DELAYS = ("error", "min", "max", "mean")
 
 
@@ -83,6 +88,7 @@ def fields_from_edges(
     areas = _areas(call, table)
     empty = np.zeros(0, np.int32)
     report = {"merged": merged, "dropped": dropped}
+    axes = [axis for axis in AXES if axis in table.columns]
     return {
         "areas": areas,
         "inputs": (),
@@ -94,6 +100,7 @@ def fields_from_edges(
         "sign": table["sign"].to_numpy(np.int8),
         "tau": table["tau"].to_numpy(np.float64),
         "names": table["neuron"].to_numpy(np.str_),
+        "positions": table[axes].to_numpy(np.float64) if axes else None,
         "report": {what: number for what, number in report.items() if number},
     }
 
@@ -135,23 +142,47 @@ def _need_columns(call: str, what: str, table: Any, columns: tuple[str, ...]) ->
             raise ValueError(f"`{call}` needs a value in every row of `{name}`; {empty} are missing.")
 
 
+def names_of(call: str, table: pandas.DataFrame, name: str, what: str) -> pandas.Series:
+    """A column of names as text; refused where a float has taken digits from ids."""
+    column = table[name]
+    if column.dtype.kind == "f" and bool((column.abs() >= _WHOLE).any()):
+        raise ValueError(
+            f"`{call}` needs names or whole numbers in the column `{name}` of the {what}; it holds floats, "
+            f"which round an id as long as {column.abs().max():.0f}. Read the table anew with dtype=str."
+        )
+    return column.map(str)
+
+
+def check_met(call: str, pre: pandas.Series, names: Iterable[Any], apart: bool) -> None:
+    """Refuse edges and neurons that are `apart`: no end of any edge is a neuron of the table."""
+    if apart:
+        edge, neuron = str(pre.iloc[0]), str(next(iter(names), None))
+        raise ValueError(
+            f"`{call}` found no end of any edge in the table of neurons: the edges name {edge!r}, the "
+            f"neurons {neuron!r}. Take both names from the same kind of ids."
+        )
+
+
 def _ordered(call: str, neurons: pandas.DataFrame, excitatory_first: bool) -> pandas.DataFrame:
     """The neurons as text, area after area in order of appearance."""
     import pandas as pd
 
-    table = pd.DataFrame({"neuron": neurons["neuron"].map(str), "area": neurons["area"].map(str)})
+    table = pd.DataFrame(
+        {"neuron": names_of(call, neurons, "neuron", "neurons"), "area": neurons["area"].map(str)}
+    )
     repeated = table["neuron"][table["neuron"].duplicated()]
     if len(repeated):
         raise ValueError(
             f"`{call}` needs each neuron once; {repeated.iloc[0]!r} is listed more often "
             f"({len(repeated)} repeated in all)."
         )
-    for name, missing in (("sign", 0.0), ("level", np.nan), ("tau", np.nan)):
+    axes = [(axis, np.nan) for axis in AXES if axis in neurons.columns]
+    for name, missing in (("sign", 0.0), ("level", np.nan), ("tau", np.nan), *axes):
         column = neurons[name] if name in neurons.columns else pd.Series(missing, neurons.index)
         try:
             table[name] = pd.to_numeric(column).astype(float)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"`{call}` needs numbers in the column `{name}` of the neurons.") from error
+            raise _no_numbers(call, "neurons", name, column) from error
     table["sign"] = table["sign"].fillna(0.0)
     if not table["sign"].isin([-1.0, 0.0, 1.0]).all():
         raise ValueError(
@@ -189,7 +220,8 @@ def _ends(
     import pandas as pd
 
     index = pd.Index(names)
-    ends = {name: index.get_indexer(edges[name].map(str)) for name in ("post", "pre")}
+    ends = {name: index.get_indexer(names_of(call, edges, name, "edges")) for name in ("post", "pre")}
+    check_met(call, edges["pre"], names, bool(len(edges)) and max(end.max() for end in ends.values()) < 0)
     strange = (ends["post"] < 0) | (ends["pre"] < 0)
     if strange.any() and unknown == "error":
         row = int(np.argmax(strange))
@@ -275,7 +307,19 @@ def _numbers(call: str, edges: pandas.DataFrame, name: str) -> NDArray[np.float6
     try:
         return pd.to_numeric(edges[name]).to_numpy(np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`{call}` needs numbers in the column `{name}` of the edges.") from error
+        raise _no_numbers(call, "edges", name, edges[name]) from error
+
+
+def _no_numbers(call: str, what: str, name: str, column: pandas.Series) -> ValueError:
+    """The error about the first cell of a column that is no number."""
+    import pandas as pd
+
+    wrong = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+    shown = f"; row {wrong.index[0]} has {wrong.iloc[0]!r}" if len(wrong) else ""
+    return ValueError(
+        f"`{call}` needs numbers in the column `{name}` of the {what}{shown}. Write numbers with a decimal "
+        "point, without separators of thousands."
+    )
 
 
 def _types(
@@ -315,6 +359,9 @@ def to_edges(net: Connectome) -> tuple[pandas.DataFrame, pandas.DataFrame]:
             "tau": net.tau,
         }
     )
+    if net.positions is not None and net.positions.shape[1] <= len(AXES):
+        for axis, column in zip(AXES, net.positions.T, strict=False):
+            neurons[axis] = column
     return edges, neurons
 
 

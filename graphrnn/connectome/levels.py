@@ -17,7 +17,13 @@ from graphrnn.connectome.pairs import pair_table
 if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
-__all__ = ["fields_with_delays", "fields_with_kinds", "fields_with_levels", "levels_by_area"]
+__all__ = [
+    "fields_with_delays",
+    "fields_with_kinds",
+    "fields_with_levels",
+    "levels_by_area",
+    "recorded_distances",
+]
 
 
 def levels_by_area(call: str, levels: Any, areas: Iterable[str]) -> dict[str, float | None]:
@@ -90,6 +96,13 @@ def fields_with_delays(net: Connectome, distances: Any, velocity: float, shortes
     length = _between_neurons(call, net) if distances is None else _between_areas(call, net, distances)
     delay = np.maximum(length / velocity, shortest)
     return {"hidden": dataclasses.replace(net.hidden, delay=delay)}
+
+
+def recorded_distances(distances: Any) -> Any:
+    """Distances between areas as a provenance keeps them: by pair, or as an array."""
+    if distances is None or isinstance(distances, Mapping):
+        return distances
+    return np.asarray(distances, np.float64)
 
 
 def _between_neurons(call: str, net: Connectome) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from graphrnn import _checks
 from graphrnn.connectome.edges import (
+    AXES,
     fields_from_edges,
     measured_projections,
     neuron_names,
@@ -39,7 +41,7 @@ def to_networkx(net: Connectome) -> networkx.DiGraph:
     import networkx as nx
 
     graph = nx.DiGraph()
-    graph.graph[_KEY] = {
+    beside = {
         "projections": [dataclasses.asdict(p) for p in net.projections],
         "sizes": {node.name: node.size for node in (*net.areas, *net.inputs, *net.readouts)},
         "types": {which: list(net.synapses(which).types) for which in _ENDS},
@@ -48,6 +50,7 @@ def to_networkx(net: Connectome) -> networkx.DiGraph:
         "named": net.names is not None,
         "provenance": net.provenance.steps,
     }
+    graph.graph[_KEY] = json.dumps(beside)  # as text, which every format of networkx can hold
     labels = {"area": neuron_names(net).tolist()}
     for area in net.areas:
         for i in range(area.start, area.stop):
@@ -107,7 +110,7 @@ def fields_from_networkx(graph: networkx.DiGraph, *, duplicates: str) -> dict[st
             f"`{_CALL}` needs a directed graph; it got {type(graph).__name__}. "
             "An undirected one becomes two directed edges each with graph.to_directed()."
         )
-    beside = graph.graph.get(_KEY, {})
+    beside = _beside(graph.graph.get(_KEY))
     role = {node: _role(node, data) for node, data in graph.nodes(data=True)}
     tables = _edge_tables(graph, role)
     fields = fields_from_edges(
@@ -136,7 +139,8 @@ def fields_from_networkx(graph: networkx.DiGraph, *, duplicates: str) -> dict[st
         )
         if merged:
             fields["report"]["merged"] = fields["report"].get("merged", 0) + merged
-    fields["positions"] = _positions(graph, names)
+    if (positions := _positions(graph, names)) is not None:
+        fields["positions"] = positions
     for which, types in beside.get("types", {}).items():
         fields[which] = _with_types(fields[which], tuple(types))
     fields["projections"] = _projections(fields, beside)
@@ -155,6 +159,20 @@ def fields_from_networkx(graph: networkx.DiGraph, *, duplicates: str) -> dict[st
     return fields
 
 
+def _beside(text: Any) -> dict[str, Any]:
+    """What `to_networkx` wrote down; nothing for a graph of others."""
+    if text is None:
+        return {}
+    try:
+        beside = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"`{_CALL}` needs the graph's attribute {_KEY!r} as `to_networkx` made it. Delete it: "
+            f"del graph.graph[{_KEY!r}]."
+        ) from error
+    return beside if isinstance(beside, dict) else {}
+
+
 def _role(node: Any, data: dict[str, Any]) -> str:
     for role in ("input", "readout", "area"):
         if role in data:
@@ -169,7 +187,11 @@ def _neuron_table(graph: Any, role: dict[Any, str]) -> pandas.DataFrame:
     import pandas as pd
 
     rows = [
-        {"neuron": node, "area": data["area"], **{k: data[k] for k in ("level", "sign", "tau") if k in data}}
+        {
+            "neuron": node,
+            "area": data["area"],
+            **{k: data[k] for k in ("level", "sign", "tau", *AXES) if k in data},
+        }
         for node, data in graph.nodes(data=True)
         if role[node] == "area"
     ]

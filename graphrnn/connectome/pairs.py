@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphrnn import _checks
 
-__all__ = ["pair_table"]
+__all__ = ["both_ways", "pair_table"]
 
 
 def pair_table(
@@ -24,7 +24,7 @@ def pair_table(
         given: a mapping from (pre, post) to a number; a DataFrame with rows post and columns pre; or a
             (post, pre) array in the order of the areas. Rows and columns of other areas are not looked at.
         areas: the areas, in order.
-        symmetric: let a number that is given one way alone stand for the other way too.
+        symmetric: as `both_ways`.
 
     Raises:
         ValueError: for another shape, an area that is named by no number and no row, or an infinite number.
@@ -32,7 +32,16 @@ def pair_table(
     table = _table(call, name, given, list(areas))
     if np.isinf(table).any():
         raise ValueError(f"`{call}` needs finite numbers in `{name}`; some are infinite.")
-    return np.where(np.isnan(table), table.T, table) if symmetric else table
+    return both_ways(table) if symmetric else table
+
+
+def both_ways(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A square table in which a number that one way alone has stands for the other way too.
+
+    A way has none where it is NaN, or 0 as in the empty half of a triangular matrix.
+    """
+    other = table.T
+    return np.where(np.isnan(table) | ((table == 0) & (other > 0)), other, table)
 
 
 def _table(call: str, name: str, given: Any, areas: list[str]) -> NDArray[np.float64]:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from graphrnn import _checks
 from graphrnn._streams import Seed, resolve_seed
 from graphrnn.connectome.ends import fields_with_end
-from graphrnn.connectome.levels import fields_with_delays, fields_with_kinds, fields_with_levels
+from graphrnn.connectome.levels import (
+    fields_with_delays,
+    fields_with_kinds,
+    fields_with_levels,
+    recorded_distances,
+)
 from graphrnn.connectome.nodes import KINDS
 from graphrnn.connectome.null import KEPT, WITHIN, fields_rewired
 from graphrnn.connectome.parts import Selection, fields_of_selection, fields_of_subnetwork, neighbourhood
@@ -235,8 +240,9 @@ class Variants(Wiring):
 
         Args:
             distances: between areas in mm: a mapping from (pre, post), a DataFrame with rows post and columns
-                pre, or a (post, pre) array; one that is given one way alone counts both ways, and within an
-                area 0 where none is given. None for the distances between the neurons' positions, in mm.
+                pre, or a (post, pre) array; one that is given one way alone, with none or 0 the other way,
+                counts both ways, and within an area 0 where none is given. None for the distances between
+                the neurons' positions, in mm.
             velocity: in m/s, which is mm/ms. The default is that of axons between areas of the macaque.
             shortest: no delay is shorter than this, in ms.
 
@@ -248,7 +254,7 @@ class Variants(Wiring):
             Girard, Hupé & Bullier, J. Neurophysiol. 85 (2001).
         """
         fields = fields_with_delays(self._self, distances, velocity, shortest)
-        given = "positions" if distances is None else type(distances).__name__
+        given = "positions" if distances is None else recorded_distances(distances)
         choices = {"distances": given, "velocity": velocity, "shortest": shortest}
         return self._changed(fields, "with_delays", choices)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphrnn import _checks
-from graphrnn.connectome import Connectome
+from graphrnn.connectome import Connectome, Provenance
 from graphrnn.graph import AreaGraph
 from graphrnn.io._choices import Choices
 from graphrnn.io._gzip import ending
@@ -22,6 +22,8 @@ __all__ = ["from_pyg", "read", "to_pyg", "write"]
 _TABLE = ("nodes", "columns", "duplicates", "unknown")
 _MATRIX = ("nodes", "columns", "orientation", "duplicates", "unknown")
 _GRAPH = ("columns", "duplicates", "unknown")
+
+_DEFAULTS = {"orientation": "post_pre", "duplicates": "sum", "unknown": "error"}
 
 # extension → the module that reads and writes it, and what its reader can be told
 _FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -60,7 +62,8 @@ def read(
             place of a name leaves a column out. The others are recognised by their names.
         matrix: the variable to take from a `.mat` file.
         orientation: of a matrix from elsewhere, "post_pre" (the default) or "pre_post".
-        duplicates: "sum" (the default) adds the weights of parallel edges, "error" refuses them.
+        duplicates: parallel edges become one, whose weight is their "sum" (the default), "mean", "max", "min"
+            or "count" (how many there are, for files with a row per synapse); "error" refuses them.
         unknown: "error" (the default) refuses an edge whose end is not in the table of nodes, "drop" leaves
             it out and counts it in `report["dropped"]`.
 
@@ -103,12 +106,25 @@ def read(
         ),
     )
     thing: Connectome | AreaGraph = module.read(call, _existing(call, path), choices)
-    if isinstance(thing, AreaGraph) or thing.provenance.records:
+    files = [Path(path), *([choices.nodes or beside(Path(path))] if choices.nodes or choices.taken else [])]
+    files = [file for file in files if file.is_file()]
+    if isinstance(thing, AreaGraph):
+        if thing.graph.get("provenance") == []:
+            step = Provenance().then("io.read", choices=_chosen(given, known, choices), files=files)
+            thing.graph["provenance"] = list(step.records)
         return thing
-    files = [Path(path), choices.nodes or beside(Path(path))]
-    return thing.with_step(
-        "io.read", choices=given, files=[file for file in files if file.is_file()], report=thing.report
-    )
+    if thing.provenance.records:
+        return thing
+    chosen = _chosen(given, known, choices)
+    return thing.with_step("io.read", choices=chosen, files=files, report=thing.report)
+
+
+def _chosen(given: Mapping[str, Any], known: Sequence[str], choices: Choices) -> dict[str, Any]:
+    """What was chosen, for the record: arguments with their defaults, and the columns recognised."""
+    matrix = "pre" not in choices.taken
+    defaults = {n: word for n, word in _DEFAULTS.items() if n in known and (matrix or n != "orientation")}
+    found = {"columns": choices.taken, "columns left out": choices.left_out}
+    return {**defaults, **given, **{name: value for name, value in found.items() if value}}
 
 
 def _path(path: Any) -> Any:

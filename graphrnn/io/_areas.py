@@ -67,8 +67,13 @@ def _rule_text(rule: Any) -> str:
 
 def graph_of(call: str, tables: Tables) -> AreaGraph:
     """The area graph of two tables."""
-    if tables.listed is None or tables.listed < len(tables.names):
-        unknown = tables.names[tables.listed or 0]
+    if tables.listed is None:
+        raise ValueError(
+            f"`{call}` needs a table of nodes with the size of every area, and there is none. Lay it beside "
+            "the edges, as net.nodes.csv lies beside net.csv, or give its file as `nodes`."
+        )
+    if tables.listed < len(tables.names):
+        unknown = tables.names[tables.listed]
         raise ValueError(
             f"`{call}` found no node named {unknown!r}, which an edge names. Add it to the table of nodes."
         )
@@ -91,7 +96,10 @@ def graph_of(call: str, tables: Tables) -> AreaGraph:
     document["projection"] = projections
     if attributes := tables.about.get("attributes"):
         document["attributes"] = attributes
-    return graph_of_document(call, document)
+    graph = graph_of_document(call, document)
+    if not tables.about:
+        graph.graph["provenance"] = []  # where `io.read` names a file of others
+    return graph
 
 
 def _column(column: Column | None, count: int) -> list[Any]:

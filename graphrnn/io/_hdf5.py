@@ -261,6 +261,20 @@ class Group:
                     f"{start + row + 1} is {values[row]}. Correct it there."
                 )
 
+    def check_counting(self, name: str) -> None:
+        """Refuse a dataset of other numbers than 0, 1, 2, …, in this order, keeping nothing."""
+        dataset = self._numeric(name)
+        for start in range(0, len(dataset), _SLICE):
+            values = self._slice(name, dataset, slice(start, start + _SLICE))
+            wrong = values != np.arange(start, start + len(values))
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise ValueError(
+                    f"`{self.call}` needs the numbers 0, 1, 2, … in this order at {self._place(name)!r} of "
+                    f"{self.path.name!r}; number {start + row + 1} is {values[row]}. Sort the population by "
+                    "it, and number its rows anew."
+                )
+
     def attribute(self, name: str, of: str = "") -> str | None:
         """An attribute of text, of the group or of a member; None where there is none."""
         holder = self._own(of) if of else self.group

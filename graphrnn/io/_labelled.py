@@ -49,6 +49,16 @@ def network_of_text(call: str, table: TextTable, choices: Choices) -> Connectome
             mask = mask and set(cells) <= {"0", "1"}
             if len(rows) > len(names):
                 break
+    known, found = set(names), set(rows)
+    alone = [(row, "before a row") for row in rows if row not in known]
+    alone += [(name, "above a column") for name in names if name not in found]
+    if alone:
+        name, where = alone[0]
+        raise ValueError(
+            f"`{call}` needs the same names before the rows and above the columns; {name!r} stands only "
+            f"{where}. Add the row or column that is missing, with 0 where there is no synapse, or take "
+            "another copy where the file was cut."
+        )
     if rows != names:
         row = next(
             (i for i, (a, b) in enumerate(zip(rows, names, strict=False)) if a != b),

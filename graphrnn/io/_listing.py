@@ -19,13 +19,24 @@ from graphrnn.io._gzip import ending
 from graphrnn.io._network import network_of
 from graphrnn.io._network_tables import network_tables
 from graphrnn.io._parquet_table import ParquetTable
-from graphrnn.io._tables import EDGE_COLUMNS, NODE_COLUMNS, Codes, Column, Tables, Words, chosen_columns
+from graphrnn.io._tables import (
+    EDGE_COLUMNS,
+    NODE_COLUMNS,
+    Codes,
+    Column,
+    Tables,
+    Words,
+    chosen_columns,
+    numeric,
+)
 from graphrnn.io._text_table import TextTable
 
 __all__ = ["beside", "is_of_areas", "meant", "read_edges", "read_nodes", "tables_of", "write_both"]
 
 _LOST_DIGITS = re.compile(r"\d(\.\d+)?[eE]\+\d\d")  # 7.20575940610453e+17
 _OF_AREA_GRAPHS = ("size", "excitatory", "positions", "rule", "self_connections", "attributes")
+_COUNTED = "edges_in"
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 Table = TextTable | ParquetTable
 WriteTable = Callable[[str, BinaryIO, Mapping[str, Column], Path, Mapping[str, Any]], None]
 
@@ -35,8 +46,19 @@ def tables_of(call: str, thing: Connectome | AreaGraph) -> Tables:
     return graph_tables(call, thing) if isinstance(thing, AreaGraph) else network_tables(call, thing)
 
 
-def write_both(call: str, thing: Connectome | AreaGraph, path: Path, write_table: WriteTable) -> None:
-    """Write the edges, and beside them the nodes: `net.nodes.csv` beside `net.csv`."""
+def write_both(
+    call: str, thing: Connectome | AreaGraph, path: Path, write_table: WriteTable, counted: bool = False
+) -> None:
+    """Write the edges, and beside them the nodes: `net.nodes.csv` beside `net.csv`.
+
+    Args:
+        call: the user's call, for messages.
+        thing: what to write.
+        path: the file of the edges.
+        write_table: writes one table.
+        counted: whether the nodes say how many edges end in each, for formats in which a file that was cut
+            between two rows looks whole.
+    """
     tables = tables_of(call, thing)
     if "" in tables.names:
         raise ValueError(
@@ -48,8 +70,11 @@ def write_both(call: str, thing: Connectome | AreaGraph, path: Path, write_table
         "pre": Words(tables.pre, tables.names),
         "post": Words(tables.post, tables.names),
     }
+    nodes |= tables.nodes
+    if counted:
+        nodes[_COUNTED] = np.bincount(tables.post, minlength=len(tables.names))
     with replacing(call, path) as edges_file, replacing(call, beside(path)) as nodes_file:
-        write_table(call, nodes_file, nodes | dict(tables.nodes), path, tables.about)
+        write_table(call, nodes_file, nodes, path, tables.about)
         write_table(call, edges_file, ends | dict(tables.edges), path, tables.about)
 
 
@@ -79,9 +104,14 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
     count = None if nodes_path is None else len(names)
     with _table(call, path) as table:
         columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
-        _need(call, "edges", table.header, columns, ("pre", "post"))
+        _need(call, "edges", table.header, columns, ("pre", "post"), path)
+        choices.note(table.header, columns)
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about
+    if nodes_path == beside(path):
+        _check_counted(call, (path, nodes_path), len(codes["pre"]), nodes.get(_COUNTED))
+    if not about and "type" not in choices.columns:
+        edges = _without_directions(call, path, edges)
     if count is None:
         _check_spelled_once(call, path, names)
     if count is None and names and all(name.isdecimal() for name in names):
@@ -90,6 +120,34 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
     if of_graph:
         return graph_of(call, tables)
     return network_of(call, tables, duplicates=choices.duplicates, unknown=choices.unknown)
+
+
+def _check_counted(call: str, paths: tuple[Path, Path], edges: int, counted: Column | None) -> None:
+    """Refuse fewer edges than the table of nodes counts, as in a file that was cut between two rows."""
+    if counted is None:
+        return
+    total = float(np.nansum(numeric(call, "nodes", _COUNTED, counted)))
+    if edges < total:
+        cut, counts = (path.name for path in paths)
+        raise ValueError(
+            f"`{call}` found {edges} edges in {cut!r}, where {counts!r} counts {total:.0f} in its column "
+            f"{_COUNTED!r}. The file was cut: take another copy; or you took edges out: read "
+            f"without the column by columns={{{_COUNTED!r}: None}}."
+        )
+
+
+def _without_directions(call: str, path: Path, edges: dict[str, Column]) -> dict[str, Column]:
+    """Edges without a column `type` that says, as Gephi writes it, only that they are directed."""
+    types = edges.get("type")
+    words = {word.lower() for word in types.words} if isinstance(types, Words) else set()
+    if not words or not words <= {"directed", "undirected"}:
+        return edges
+    if "undirected" in words:
+        raise ValueError(
+            f"`{call}` found edges of the type 'Undirected' in {path.name!r}, which have no direction. List "
+            "each in both directions and leave the column out with columns={'type': None}."
+        )
+    return {name: column for name, column in edges.items() if name != "type"}
 
 
 def read_nodes(
@@ -102,7 +160,8 @@ def read_nodes(
         )
     with _table(call, path) as table:
         columns = chosen_columns(call, table.header, *meant(NODE_COLUMNS, choices, of_graph))
-        _need(call, "nodes", table.header, columns, ("neuron",))
+        _need(call, "nodes", table.header, columns, ("neuron",), path)
+        choices.note(table.header, columns)
         names = Codes()
         codes, nodes = table.read("node", columns, {"neuron": names})
     _check_once(call, codes["neuron"], list(names))
@@ -129,16 +188,33 @@ def meant(
 
 
 def _need(
-    call: str, what: str, header: Iterable[str], columns: Mapping[str, int], needed: Sequence[str]
+    call: str,
+    what: str,
+    header: Sequence[str],
+    columns: Mapping[str, int],
+    needed: Sequence[str],
+    path: Path,
 ) -> None:
     missing = [name for name in needed if name not in columns]
     if missing:
-        shown = ", ".join(repr(name[:40]) for name in list(header)[:12])
+        shown = ", ".join(repr(name[:40]) for name in header[:12])
         say = ", ".join(f"{name!r}: ..." for name in missing)
         raise ValueError(
             f"`{call}` needs a column for {' and '.join(missing)} in its table of {what}; it has {shown}. "
-            f"Say which with columns={{{say}}}, or put a row of names at the top where there is none."
+            f"Say which with columns={{{say}}}, or put a row of names at the top where there is none"
+            f"{_of_a_matrix(header, path) if missing == ['pre', 'post'] else '.'}"
         )
+
+
+def _of_a_matrix(header: Sequence[str], path: Path) -> str:
+    """What else to do where the file may hold a matrix, for messages."""
+    if all(_NUMBER.fullmatch(word) for cell in header for word in cell.split()):
+        separated = ", delimiter=','" if len(header) > 1 else ""
+        return (
+            "; a matrix without names has to be a .npy file. Make one by "
+            f"numpy.save('{path.stem}.npy', numpy.loadtxt({path.name!r}{separated}))."
+        )
+    return "; in a matrix with names before its rows and above its columns, empty the first cell."
 
 
 def _check_spelled_once(call: str, path: Path, names: Codes) -> None:

@@ -83,9 +83,8 @@ def network_of_matrix(
     )
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(
-            f"`{call}` needs a square matrix (post, pre); that of the file has shape {matrix.shape}. Read "
-            "another "
-            "with matrix=..., or list its edges in a table."
+            f"`{call}` needs a square matrix (post, pre); that of the file has shape {matrix.shape}. Make "
+            "one of all neurons, with 0 where there is no synapse, or list its edges in a table."
         )
     if matrix.dtype.kind not in "biuf":
         raise ValueError(

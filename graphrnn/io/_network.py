@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphrnn import _checks
 from graphrnn.connectome import HIDDEN_KINDS, Connectome, Node, Projection, Synapses
-from graphrnn.connectome.edges import measured_projections, neuron_names
+from graphrnn.connectome.edges import DUPLICATES, measured_projections, neuron_names
 from graphrnn.io._about import fields_of, projection_of
 from graphrnn.io._nodes import layout, names_of, node_numbers, positions_of, roles_of, signs_of
 from graphrnn.io._pairs import merged_synapses
@@ -28,11 +28,11 @@ def network_of(
     Args:
         call: the user's call, for messages.
         tables: the tables.
-        duplicates: "sum" (the default) adds the weights of parallel edges, "error" refuses them.
+        duplicates: what becomes of parallel edges, as in `io.read`.
         unknown: "error" (the default) refuses an edge whose end is not listed, "drop" leaves it out.
     """
     choices = (
-        _checks.one_of(call, "duplicates", duplicates or "sum", ("sum", "error")),
+        _checks.one_of(call, "duplicates", duplicates or "sum", DUPLICATES),
         _checks.one_of(call, "unknown", unknown or "error", ("error", "drop")),
     )
     try:
@@ -92,6 +92,12 @@ def _matrices(
     """The synapses of each matrix, the kinds that edges name, and what was merged and dropped."""
     duplicates, unknown = choices
     strange = (tables.pre >= count) | (tables.post >= count)
+    if len(strange) and min(tables.pre.min(), tables.post.min()) >= count:
+        raise ValueError(
+            f"`{call}` found no end of any edge in the table of nodes: the edges name "
+            f"{tables.names[tables.pre[0]]!r}, the nodes {tables.names[0]!r}. Give the table of these "
+            "neurons, or say which of its columns has their names with columns={'neuron': ...}."
+        )
     if strange.any() and unknown == "error":
         row = int(np.argmax(strange))
         end = tables.pre[row] if tables.pre[row] >= count else tables.post[row]

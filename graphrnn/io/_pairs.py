@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from graphrnn.io._about import types_of
 from graphrnn.io._tables import Column, Words, numeric
 
 __all__ = ["merged_synapses"]
+
+_MERGED = {"max": np.maximum, "min": np.minimum}  # all others add up
 
 
 def merged_synapses(
@@ -32,6 +35,8 @@ def merged_synapses(
         _check_delays(call, values["delay"])
     words = edges.get("type")
     code = words.codes if isinstance(words, Words) else None
+    if duplicates == "count":
+        values["weight"] = np.ones(len(key))
     types: tuple[str, ...] = tuple(words.words) if isinstance(words, Words) else ()
     merged = 0
     if not (key[1:] > key[:-1]).all():
@@ -45,7 +50,10 @@ def merged_synapses(
             key, values, code, types = _merge(call, key, first, values, code, types, duplicates)
     post = key // columns
     index = (post.astype(np.int32), (key - post * columns).astype(np.int32))
-    return _typed(shape, index, values, code, types, which, about), merged
+    synapses = _typed(shape, index, values, code, types, which, about)
+    if duplicates == "count":  # also where the file says that there are no weights, or whole ones
+        synapses = dataclasses.replace(synapses, weight=values["weight"])
+    return synapses, merged
 
 
 def _merge(
@@ -66,7 +74,8 @@ def _merge(
     start = np.flatnonzero(first)
     group = np.cumsum(first) - 1
     if (weight := values["weight"]) is not None:
-        values["weight"] = np.add.reduceat(weight.astype(np.float64), start)
+        total = _MERGED.get(duplicates, np.add).reduceat(weight.astype(np.float64), start)
+        values["weight"] = total / np.diff(np.append(start, len(key))) if duplicates == "mean" else total
     if (delay := values["delay"]) is not None:
         values["delay"] = delay[start]
         if not np.array_equal(delay[start][group], delay):

@@ -231,6 +231,12 @@ class TextTable:
 
     def _checked(self, rows: list[list[str]], start: int) -> Chunk:
         width = len(self.header)
+        if not start and set(map(len, rows)) == {width + 1}:
+            raise ValueError(
+                f"`{self.call}` found {width} names of columns and {width + 1} cells in every row of "
+                f"{self.path.name!r}, as R writes names of rows. Write it with row.names=FALSE, or put a "
+                "name before the others."
+            )
         if rows and set(map(len, rows)) != {width}:
             row = next(i for i, cells in enumerate(rows) if len(cells) != width)
             raise ValueError(

@@ -20,7 +20,7 @@ __all__ = ["read", "write"]
 
 def write(call: str, thing: Connectome | AreaGraph, path: Path) -> None:
     """Write the edges, and beside them the nodes."""
-    write_both(call, thing, path, write_text)
+    write_both(call, thing, path, write_text, counted=isinstance(thing, Connectome))
 
 
 def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:

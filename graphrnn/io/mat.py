@@ -15,6 +15,7 @@ from graphrnn.io._matrix import network_of_matrix, only_network, sparse_matrix
 __all__ = ["read", "write"]
 
 _NAME = "hidden"
+_REGULAR = 15  # bytes for one of a deflated file; beyond, a reader might take it for a bomb
 
 
 def write(call: str, net: Any, path: Path) -> None:
@@ -22,8 +23,14 @@ def write(call: str, net: Any, path: Path) -> None:
     from scipy.io import savemat
 
     matrix = sparse_matrix(call, only_network(call, net))
+    columns = matrix.tocsc()
     with replacing(call, path) as file:
-        savemat(file, {_NAME: matrix.tocsc()})
+        savemat(file, {_NAME: columns}, do_compression=True)  # which brings a checksum
+        size = columns.data.nbytes + columns.indices.nbytes + columns.indptr.nbytes
+        if size > file.tell() * _REGULAR:
+            file.seek(0)
+            file.truncate()
+            savemat(file, {_NAME: columns})
 
 
 def read(call: str, path: Path, choices: Choices) -> Connectome:
@@ -37,7 +44,10 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
     except (ValueError, LookupError, zlib.error) as error:
         raise _damaged(call, error) from error
     if newer:
-        raise ValueError(f"`{call}` found a .mat file of version 7.3. Save it with save(name, 'W', '-v7').")
+        raise ValueError(
+            f"`{call}` found a .mat file of version 7.3. Save it in MATLAB with the option '-v7'; without "
+            "MATLAB, h5py opens it and shows the matrix transposed."
+        )
     chosen = _chosen(call, listed, choices)
     try:
         matrix = chosen.matrix()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from graphrnn._files import replacing
 from graphrnn.connectome import Connectome
@@ -16,6 +17,7 @@ from graphrnn.io._matrix import network_of_matrix, only_network, sparse_matrix
 
 __all__ = ["read", "write"]
 
+_COMMENT = "graphrnn: row = post, column = pre; CRC-32 of the lines below: "
 _LONGEST = 1 << 16  # characters of a line of the header
 _LARGE = 1 << 23  # bytes; a smaller file takes little memory whatever is in it
 _PIECE = 1 << 22  # bytes
@@ -31,10 +33,17 @@ def write(call: str, net: Any, path: Path) -> None:
         mmwrite(
             file,
             matrix.astype("int8") if mask else matrix,
-            comment="graphrnn: row = post, column = pre",
+            comment=f"{_COMMENT}{0:08x}",
             field="pattern" if mask else None,
             symmetry="general",
         )
+        file.seek(0)
+        file.readline()
+        place = file.tell()
+        file.readline()
+        checksum = _checksum(file)
+        file.seek(place)
+        file.write(f"%{_COMMENT}{checksum:08x}\n".encode())
 
 
 def read(call: str, path: Path, choices: Choices) -> Connectome:
@@ -43,6 +52,7 @@ def read(call: str, path: Path, choices: Choices) -> Connectome:
 
     try:
         words, sizes, start = _header(path)
+        _check_sum(path)
         pattern = words[3] == "pattern"
         _check_entries(path, words, sizes, start)
         matrix = mmread(_with_last_line_ended(path), spmatrix=False)
@@ -86,6 +96,27 @@ def _header(path: Path) -> tuple[list[str], list[int], int]:
     if entries * (4 if sparse else 2) > left + 4:  # "1 1\n" is the shortest entry
         raise _DamagedError(f"its header promises {entries} entries, and {left} bytes follow")
     return words, sizes, start
+
+
+def _check_sum(path: Path) -> None:
+    """Refuse other lines than those that graphrnn wrote, where its comment says which they were."""
+    begin = f"%{_COMMENT}".encode()
+    with open(path, "rb") as file:
+        file.readline(_LONGEST)
+        line = file.readline(_LONGEST)
+        if line.startswith(begin) and line[len(begin) :].strip() != f"{_checksum(file):08x}".encode():
+            raise _DamagedError(
+                "its lines do not fit the checksum that graphrnn wrote in line 2; where you changed them "
+                "yourself, delete line 2"
+            )
+
+
+def _checksum(file: BinaryIO) -> int:
+    """The CRC-32 of what is left of a file, whatever ends its lines."""
+    checksum = 0
+    while piece := file.read(_PIECE):
+        checksum = zlib.crc32(piece.replace(b"\r", b""), checksum)
+    return checksum
 
 
 def _with_last_line_ended(path: Path) -> Path | io.BytesIO:

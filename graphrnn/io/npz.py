@@ -107,7 +107,7 @@ def _read_metadata(call: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]
     if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
         raise ValueError(
             f"`{call}` found arrays that graphrnn did not write. "
-            "Load them with numpy.load, and build a network from matrices with Connectome.from_masks."
+            "Load them with numpy.load, and give the matrix of weights to Connectome.from_matrix."
         )
     if metadata.get("version") != _VERSION:
         raise ValueError(

@@ -121,11 +121,11 @@ def from_pyg(graph: Any, *, duplicates: str | None = None) -> Connectome:
 
     Args:
         graph: a `Data` or a `HeteroData`.
-        duplicates: "sum" (the default) adds the weights of parallel edges, "error" refuses them.
+        duplicates: what becomes of parallel edges, as in `io.read`.
 
     Raises:
         TypeError: for anything else.
-        ValueError: for a graph without nodes or with an index out of range.
+        ValueError: for a graph without nodes, with an index out of range, or with several weights per edge.
     """
     call = "io.from_pyg(...)"
     data = optional(call, "torch_geometric.data")
@@ -235,8 +235,14 @@ def _weight(store: Any) -> Any:
     if (weight := store.get("edge_weight")) is not None:
         return weight
     attributes = store.get("edge_attr")
-    if attributes is None or attributes.dim() > 2 or (attributes.dim() == 2 and attributes.shape[1] != 1):
+    if attributes is None or not attributes.numel():
         return None
+    if attributes.dim() > 2 or (attributes.dim() == 2 and attributes.shape[1] != 1):
+        raise ValueError(
+            "`io.from_pyg(...)` needs one weight for each edge; `edge_attr` has the shape "
+            f"{tuple(attributes.shape)}. Choose one, such as edge_weight = edge_attr[:, 0], or take "
+            "edge_attr out."
+        )
     return attributes.reshape(-1)
 
 

@@ -47,6 +47,7 @@ _MATRICES = {
     "readout": ("neurons", "readouts"),
 }
 _THEIRS = {"weight": "syn_weight"}  # what SONATA calls our columns, where it has a word of its own
+_COUNTING = ("node_id", "node_group_index", "edge_group_index")  # where another order would mix rows up
 _MOST = 2**31 - 1
 _CHUNK = 1 << 16
 _VERSIONS = ("v110", "v110")  # of HDF5 that can read the file, the first with checksums in all its structures
@@ -186,6 +187,7 @@ def _network(call: str, file: Group, nodes_file: Group | None, choices: Choices)
     names, nodes, place = _nodes(call, own, choices, bool(about))
     parts = list((edges.groups() if edges is not None else {}).values())
     for part in parts:
+        _check_order(part)
         for group in (part, _only_group(call, part)):
             if group is not None:
                 group.check()
@@ -213,6 +215,7 @@ def _nodes(
     for population, group in own.groups().items():
         size = group.length("node_type_id")
         place[population] = (len(names), size)
+        _check_order(group)
         inner = _only_group(call, group)
         listed = (
             inner.texts("name")
@@ -227,11 +230,31 @@ def _nodes(
     known, given = meant(NODE_COLUMNS, choices, False)
     known.pop("neuron")
     columns = _columns(call, [(_only_group(call, group), size) for group, size in parts], known, given)
-    if "area" not in columns:
-        columns["area"] = Words.of([p for p, (_, size) in place.items() for _ in range(size)])
+    columns["area"] = _areas(columns.get("area"), place)
     if ours:
         columns["role"] = Words.of(roles)
     return names, columns, place
+
+
+def _areas(given: Column | None, place: dict[str, tuple[int, int]]) -> Words:
+    """The area of each node; a population in which no node has one is an area of its own."""
+    index = (
+        Codes((word, code) for code, word in enumerate(given.words)) if isinstance(given, Words) else Codes()
+    )
+    size = sum(size for _, size in place.values())
+    codes = given.codes.copy() if isinstance(given, Words) else np.full(size, -1, np.int32)
+    for population, (start, size) in place.items():
+        rows = slice(start, start + size)
+        if size and (codes[rows] < 0).all():
+            codes[rows] = index[population]
+    return Words(codes, list(index))
+
+
+def _check_order(population: Group) -> None:
+    """Refuse a population whose attributes stand in another order than its rows."""
+    for name in population.arrays():
+        if name in _COUNTING:
+            population.check_counting(name)
 
 
 def _only_group(call: str, population: Group) -> Group | None:

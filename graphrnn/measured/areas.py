@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from graphrnn import _checks
 from graphrnn.connectome import Provenance
 from graphrnn.connectome.levels import levels_by_area
+from graphrnn.connectome.pairs import both_ways
 from graphrnn.graph import AreaGraph
 from graphrnn.measured.pairs import numbers_of_pairs
 from graphrnn.rules import Bernoulli, FixedIndegree, FixedTotalNumber, Rule
@@ -59,7 +60,8 @@ def area_graph(
         rule: "density" draws each projection with `Bernoulli`, "indegree" with `FixedIndegree` and "number"
             with `FixedTotalNumber`, in whole numbers by largest remainders.
         minimum: leave out projections of less weight than this.
-        symmetric: let a weight that is given one way stand for the other way too, as with streamlines.
+        symmetric: let a weight that is given one way alone stand for the other way too, as with streamlines;
+            0 is none, so that half a matrix with zeros in the other half will do.
         excess: a projection that would need more synapses than its ends allow is an "error", or gets all that
             there are with "cap"; what is cut off is not given to others.
         within: density within every area, or by area; None for no synapses there.
@@ -113,6 +115,7 @@ def area_graph(
     for name, density in _densities(call, within, names).items():
         graph.project(name, name, density)
     choices = {
+        "sizes": areas,
         "total": total,
         "of": of,
         "rule": rule,
@@ -122,6 +125,7 @@ def area_graph(
         "within": within,
         "levels": levels,
         "kinds": kinds,
+        "tau": tau,
         "excitatory": excitatory,
         "weights": table,
     }
@@ -148,7 +152,7 @@ def _table(call: str, weights: Any, names: list[str], minimum: float, symmetric:
         source, target = (place[_checks.known(f"{call}, sizes", "area", end, names)] for end in (pre, post))
         table[target, source] = _checks.nonnegative(f"{call}, {pre!r} → {post!r}", "weight", value)
     if _checks.boolean(call, "symmetric", symmetric):
-        table = np.where(np.isnan(table), table.T, table)
+        table = both_ways(table)
     np.fill_diagonal(table, 0.0)
     table = np.nan_to_num(table)
     table[table < minimum] = 0.0

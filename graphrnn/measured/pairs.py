@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphrnn import _checks
 from graphrnn.connectome.pairs import pair_table
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["numbers_of_pairs"]
 
@@ -35,11 +38,12 @@ def numbers_of_pairs(call: str, name: str, given: Any) -> dict[tuple[str, str], 
             "with columns pre, "
             f"post and {name}, or a DataFrame with rows post and columns pre; it got {type(given).__name__}."
         )
-    if {"pre", "post"} <= set(given.columns):
-        if name not in given.columns:
+    if {"pre", "post"} <= set(given.columns) or _is_list(given):
+        if not {"pre", "post", name} <= set(given.columns):
             raise ValueError(
-                f"`{call}` needs the column {name} beside pre and post; the table has "
-                f"{', '.join(map(str, given.columns))}. Rename it with DataFrame.rename."
+                f"`{call}` needs the columns pre, post and {name}, or a table with rows post and columns "
+                f"pre; this one has {', '.join(map(str, given.columns)) or 'none'}. Rename them with "
+                "DataFrame.rename."
             )
         rows = given[["pre", "post", name]].dropna()
         ends = zip(rows["pre"].map(str), rows["post"].map(str), strict=True)
@@ -52,6 +56,12 @@ def numbers_of_pairs(call: str, name: str, given: Any) -> dict[tuple[str, str], 
         for j, pre in enumerate(areas)
         if not math.isnan(table[i, j])
     }
+
+
+def _is_list(table: pandas.DataFrame) -> bool:
+    """Whether a table without `pre` and `post` lists pairs all the same: no row is named as a column."""
+    texts = [column for column in table.columns if table[column].dtype.kind not in "iufb"]
+    return bool(texts) and not set(map(str, table.index)) & set(map(str, table.columns))
 
 
 def _listed(call: str, name: str, items: list[tuple[Any, Any]]) -> dict[tuple[str, str], float]:

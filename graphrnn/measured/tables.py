@@ -12,8 +12,8 @@ import numpy as np
 
 from graphrnn import _checks
 from graphrnn.connectome import Connectome, Provenance
-from graphrnn.connectome.edges import DELAYS, DUPLICATES
-from graphrnn.connectome.levels import levels_by_area
+from graphrnn.connectome.edges import AXES, DELAYS, DUPLICATES, check_met, names_of
+from graphrnn.connectome.levels import levels_by_area, recorded_distances
 from graphrnn.connectome.provenance import source_file
 
 if TYPE_CHECKING:
@@ -23,9 +23,13 @@ __all__ = ["connectome"]
 
 _CALL = "measured.connectome(...)"
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+_LONGEST = 1 << 16  # bytes of the line of names
+_OTHERS = (";", "\t", ",")  # what else may separate
 _GAP_JUNCTIONS = ("both", "as_listed", "drop")
 _UNKNOWN = ("error", "drop", "keep")
 _TEXT = ("pre", "post", "type", "neuron", "area")
+_OF_EDGES = ("pre", "post", "weight", "delay", "type")
+_OF_NEURONS = ("neuron", "area", "level", "sign", "tau", "transmitter", *AXES)
 Table = "pandas.DataFrame | str | os.PathLike[str]"
 
 
@@ -57,8 +61,9 @@ def connectome(
         edges: a DataFrame, or the path of a .csv or .tsv file, with columns `pre`, `post` and where there are
             such `weight`, `delay` (ms), `type`.
         neurons: the same with columns `neuron`, the one that `area` names, and where there are such `level`,
-            `sign` (1, -1, 0), `tau` (ms).
-        columns: names of columns in these tables → the names above, as {"pre_root_id": "pre"}.
+            `sign` (1, -1, 0), `tau` (ms), positions `x`, `y`, `z` (mm).
+        columns: names of columns in these tables → the names above, as {"pre_root_id": "pre"}; each has to
+            be in one of the tables. Columns of other names are left out, and named in the provenance.
         area: the column of `neurons` that says the area: any annotation.
         not_neurons: areas whose cells are no neurons, such as muscles; these cells and their edges are
             dropped.
@@ -112,8 +117,16 @@ def connectome(
     report: dict[str, int] = {}
     cells: dict[str, list[str]] = {}
     files = [source_file(table, _CALL) for table in (edges, neurons) if not _is_frame(table)]
-    links = _read("edges", edges, renamed, ("pre", "post"))
-    table = _with_area(_read("neurons", neurons, renamed, ("neuron",)), area)
+    tables = {"edges": _loaded(edges, renamed), "neurons": _loaded(neurons, renamed)}
+    _check_renamed(tables, renamed)
+    links = _renamed("edges", tables["edges"], renamed, ("pre", "post"))
+    table = _with_area(_renamed("neurons", tables["neurons"], renamed, ("neuron",)), area)
+    left_out = [
+        name
+        for taken, known in ((links, _OF_EDGES), (table, _OF_NEURONS))
+        for name in map(str, taken.columns)
+        if name not in known
+    ]
     before = Provenance.from_steps(links.attrs.get("provenance", ()))
     table = _cells(table, others, unknown, report, cells)
     links, table = _known_ends(links, table, cells, unknown, report)
@@ -131,6 +144,7 @@ def connectome(
         net = net.with_delays(distances, velocity=velocity, shortest=shortest)
     choices = {
         "columns": renamed,
+        "columns left out": left_out,
         "area": area,
         "not_neurons": others,
         "unknown": unknown,
@@ -141,6 +155,7 @@ def connectome(
         "levels": levels,
         "kinds": kinds,
         "signs": signs,
+        "distances": recorded_distances(distances),
         "velocity": None if distances is None else velocity,
         "shortest": None if distances is None else shortest,
         **{f"cells {what}": names for what, names in cells.items()},
@@ -154,9 +169,26 @@ def _is_frame(table: Any) -> bool:
     return not isinstance(table, str | os.PathLike)
 
 
-def _read(what: str, given: Any, renamed: Mapping[str, str], needed: tuple[str, ...]) -> pandas.DataFrame:
+def _check_renamed(tables: Mapping[str, pandas.DataFrame], renamed: Mapping[str, str]) -> None:
+    """Refuse a name that neither table has: a weight column that is misspelt would be left out silently."""
+    for name in renamed:
+        if not any(name in table.columns for table in tables.values()):
+            found = "; ".join(f"the {what} have {_listed(table)}" for what, table in tables.items())
+            raise ValueError(
+                f"`{_CALL}` found no column {name!r}, which `columns` renames: {found}. Write "
+                "columns={'the name in the table': 'pre'}."
+            )
+
+
+def _listed(table: pandas.DataFrame) -> str:
+    return ", ".join(map(str, table.columns)) or "none"
+
+
+def _renamed(
+    what: str, loaded: pandas.DataFrame, renamed: Mapping[str, str], needed: tuple[str, ...]
+) -> pandas.DataFrame:
     """A table under the names used here, with its cells' names as text."""
-    table = _loaded(given, renamed).rename(columns=renamed)
+    table = loaded.rename(columns=renamed)
     for name in needed:
         _need(table, what, name)
     repeated = table.columns[table.columns.duplicated()]
@@ -166,7 +198,7 @@ def _read(what: str, given: Any, renamed: Mapping[str, str], needed: tuple[str, 
             f"{repeated[0]!r} after "
             "`columns` renamed some. Drop one of them."
         )
-    return table.assign(**{name: table[name].map(str) for name in needed})
+    return table.assign(**{name: names_of(_CALL, table, name, what) for name in needed})
 
 
 def _with_area(table: pandas.DataFrame, area: str) -> pandas.DataFrame:
@@ -192,14 +224,14 @@ def _loaded(table: Any, renamed: Mapping[str, str]) -> pandas.DataFrame:
     extension = path.suffix.lower()
     if extension not in _SEPARATORS:
         raise ValueError(
-            f"`{_CALL}` reads .csv and .tsv files; {path.name!r} is neither. Read it with pandas and "
-            "pass the DataFrame."
+            f"`{_CALL}` reads .csv and .tsv files; {path.name!r} is neither. Read it with pandas, with "
+            "dtype=str for ids, and pass the DataFrame."
         )
     text = dict.fromkeys((*_TEXT, *(old for old, new in renamed.items() if new in _TEXT)), str)
     try:
         return pd.read_csv(
             path,
-            sep=_SEPARATORS[extension],
+            sep=_separator(path, _SEPARATORS[extension]),
             dtype=text,
             keep_default_na=False,
             na_values=[""],
@@ -207,6 +239,13 @@ def _loaded(table: Any, renamed: Mapping[str, str]) -> pandas.DataFrame:
         )
     except (ValueError, OSError) as error:  # pandas' own errors and those of decoding are ValueErrors
         raise ValueError(f"`{_CALL}` cannot read {path.name!r} as a table: {str(error).strip()}.") from error
+
+
+def _separator(path: Path, usual: str) -> str:
+    """The usual one of the extension, where the first line has it, or another that it has."""
+    with open(path, "rb") as file:
+        first = file.readline(_LONGEST).decode("utf-8", "replace")
+    return usual if usual in first else next((other for other in _OTHERS if other in first), usual)
 
 
 def _names(argument: str, names: Iterable[str]) -> list[str]:
@@ -218,8 +257,8 @@ def _names(argument: str, names: Iterable[str]) -> list[str]:
 def _need(table: pandas.DataFrame, what: str, name: str) -> None:
     if name not in table.columns:
         raise ValueError(
-            f"`{_CALL}` needs the column {name} in the table of {what}; its columns are "
-            f"{', '.join(map(str, table.columns)) or 'none'}. Name it with `columns`"
+            f"`{_CALL}` needs the column {name} in the table of {what}; its columns are {_listed(table)}. "
+            f"Name it with columns={{'the name in the table': {name!r}}}"
             f"{' or `area`' if what == 'neurons' and name != 'neuron' else ''}."
         )
 
@@ -292,6 +331,8 @@ def _known_ends(
     left_out -= set(table["neuron"])
     known = set(table["neuron"]) | left_out
     strange = [name for name in pd.unique(pd.concat([links["pre"], links["post"]])) if name not in known]
+    ends = links["pre"].isin(known) | links["post"].isin(known)
+    check_met(_CALL, links["pre"], table["neuron"], bool(len(links)) and unknown != "keep" and not ends.any())
     if strange:
         report["unknown"] = len(strange)
         cells["unknown"] = sorted(strange)
