@@ -249,7 +249,7 @@ class TextTable:
         self.check_packing()
         for start, chunk in self.chunks("checking"):  # all of the file, before any of it takes memory
             if numeric or chunk.gaps:
-                self._check(what, columns, names, start, chunk.columns())
+                self._check(what, columns, names, start, chunk)
         self.warn_of_a_cut()
         parts: dict[str, list[NDArray[Any]]] = {name: [] for name in columns}
         for start, chunk in self.chunks("reading"):
@@ -275,11 +275,12 @@ class TextTable:
         columns: Mapping[str, int],
         names: Mapping[str, Codes],
         start: int,
-        cells: list[Sequence[str]],
+        chunk: Chunk,
     ) -> None:
         """Refuse a row without a name, and a cell that is no number."""
+        cells = chunk.columns()
         for name, place in columns.items():
-            if name in names and "" in cells[place]:
+            if name in names and chunk.gaps and "" in cells[place]:
                 raise ValueError(
                     f"`{self.call}` needs a name in every row of the column {self.header[place]!r} of "
                     f"{self.path.name!r}; {what} {start + cells[place].index('') + 1} has none. Fill "
