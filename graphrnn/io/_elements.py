@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,10 @@ class _Texts:
         self.rows.append(row)
         self.codes.append(self.index[text])
 
+    def extend(self, rows: NDArray[np.int32], texts: Sequence[str]) -> None:
+        self.rows.frombytes(rows.tobytes())
+        self.codes.extend(map(self.index.__getitem__, texts))
+
 
 class _Numbers:
     """An attribute of numbers, NaN where none stands, and the first text that is no number."""
@@ -67,6 +73,18 @@ class _Numbers:
             self.wrong = row, text
         self.rows.append(row)
         self.values.append(value)
+
+    def extend(self, rows: NDArray[np.int32], texts: Sequence[str]) -> None:
+        try:
+            values = array("d", map(float, texts))
+        except ValueError:
+            values = array("d", [math.nan])
+        if np.isnan(values).any():
+            for row, text in zip(rows.tolist(), texts, strict=True):
+                self.add(row, text)
+        else:
+            self.rows.frombytes(rows.tobytes())
+            self.values.extend(values)
 
 
 class Elements:
@@ -99,12 +117,26 @@ class Elements:
         if title not in cells:
             is_text = title in self._given or plain_name(title) in _TEXTS
             cells[title] = _Texts() if is_text else _Numbers()
-        cells[title].add(len(self._ids if what == "node" else self._pre) - 1, text)
+        cells[title].add(self.rows(what) - 1, text)
 
-    @property
-    def count(self) -> int:
-        """The number of nodes."""
-        return len(self._ids)
+    def nodes(self, names: Sequence[str]) -> None:
+        """Several nodes."""
+        self._ids.extend(map(self._place.__getitem__, names))
+
+    def edges(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        """Several edges."""
+        ends = chain.from_iterable(zip(sources, targets, strict=True))  # names are numbered as they come
+        codes = array("i", map(self._place.__getitem__, ends))
+        self._pre.extend(codes[::2])
+        self._post.extend(codes[1::2])
+
+    def column(self, what: str, title: str, rows: Sequence[int], texts: Sequence[str]) -> None:
+        """An attribute of several nodes or edges, which one had before."""
+        self._cells[what][title].extend(np.asarray(rows, np.int32), texts)
+
+    def rows(self, what: str) -> int:
+        """The number of nodes or edges."""
+        return len(self._ids if what == "node" else self._pre)
 
     def titles(self, what: str) -> list[str]:
         """The attributes that nodes or edges have."""
@@ -112,7 +144,7 @@ class Elements:
 
     def ends(self, call: str) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32]]:
         """The names, those of listed nodes first, and the two ends of every edge."""
-        names, ids = list(self._place), np.array(self._ids, np.int32)
+        names, ids = list(self._place), np.asarray(self._ids)
         first = np.full(len(names), len(ids), np.int64)
         np.minimum.at(first, ids, np.arange(len(ids)))
         repeated = np.flatnonzero(first[ids] != np.arange(len(ids)))
@@ -124,7 +156,7 @@ class Elements:
         order = np.argsort(first, kind="stable")
         rank = np.empty(len(names), np.int32)
         rank[order] = np.arange(len(names), dtype=np.int32)
-        pre, post = (rank[np.array(end, np.int32)] for end in (self._pre, self._post))
+        pre, post = (rank[np.asarray(end)] for end in (self._pre, self._post))
         return [names[i] for i in order.tolist()], pre, post
 
     def columns(
@@ -141,14 +173,14 @@ class Elements:
 
     def _column(self, call: str, what: str, name: str, title: str) -> Column:
         cells = self._cells[what][title]
-        count = len(self._ids if what == "node" else self._pre)
+        count = self.rows(what)
         default = self.defaults.get((what, title))
-        rows = np.array(cells.rows, np.int32)
+        rows = np.asarray(cells.rows)
         place = f"the column {title!r}"
         if name in TEXT_COLUMNS or name == "neuron":
             assert isinstance(cells, _Texts)
             codes = np.full(count, -1 if default is None else cells.index[default], np.int32)
-            codes[rows] = np.array(cells.codes, np.int32)
+            codes[rows] = np.asarray(cells.codes)
             return Words(codes, list(cells.index))
         if isinstance(cells, _Texts):
             texts = Words(np.array(cells.codes, np.int32), list(cells.index)).texts()
@@ -157,7 +189,7 @@ class Elements:
             if cells.wrong is not None:
                 row, text = cells.wrong
                 numbers(call, what, place, [text], row, leaving_out(name))
-            found = np.array(cells.values)
+            found = np.asarray(cells.values)
         values = np.full(count, np.nan if default is None else numbers(call, what, place, [default])[0])
         values[rows] = found
         return values
@@ -174,7 +206,7 @@ def thing_of(call: str, found: Elements, choices: Choices) -> Connectome | AreaG
         texts = own.texts()
         if all(texts) and len(set(texts)) == len(texts) and not set(texts) & set(names[len(texts) :]):
             names = [*texts, *names[len(texts) :]]
-    tables = Tables(names, nodes, pre, post, edges, found.count, found.about)
+    tables = Tables(names, nodes, pre, post, edges, found.rows("node"), found.about)
     if of_areas:
         return graph_of(call, tables)
     return network_of(call, tables, duplicates=choices.duplicates, unknown=choices.unknown)

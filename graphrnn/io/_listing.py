@@ -86,8 +86,6 @@ def beside(path: Path) -> Path:
 
 def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
     """Read edges, with the table of nodes that is given or lies beside."""
-    with _table(call, path) as table:
-        of_graph = is_of_areas(table.header, table.about)
     nodes_path = choices.nodes or (beside(path) if beside(path).is_file() else None)
     elsewhere = [word for word in choices.columns if word not in EDGE_COLUMNS]
     if elsewhere and nodes_path is None:
@@ -96,15 +94,17 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
             "Give its file "
             "as `nodes`."
         )
+    with _table(call, path) as table:
+        of_graph = is_of_areas(table.header, table.about)
+        columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
+        _need(call, "edges", table.header, columns, ("pre", "post"), path)
+        table.check("edge", columns, ("pre", "post"))
     names = Codes()
     nodes: dict[str, Column] = {}
     if nodes_path is not None:
-        listed, nodes = read_nodes(call, nodes_path, choices, of_graph)
-        names.update((name, i) for i, name in enumerate(listed))
+        names, nodes = read_nodes(call, nodes_path, choices, of_graph)
     count = None if nodes_path is None else len(names)
     with _table(call, path) as table:
-        columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
-        _need(call, "edges", table.header, columns, ("pre", "post"), path)
         choices.note(table.header, columns)
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about
@@ -152,8 +152,8 @@ def _without_directions(call: str, path: Path, edges: dict[str, Column]) -> dict
 
 def read_nodes(
     call: str, path: Path, choices: Choices, of_graph: bool = False
-) -> tuple[list[str], dict[str, Column]]:
-    """The names of the listed nodes, and the columns of their table."""
+) -> tuple[Codes, dict[str, Column]]:
+    """The names of the listed nodes with their numbers, and the columns of their table."""
     if not path.is_file():
         raise ValueError(
             f"`{call}` found no table of nodes {str(path)!r}. Give the path of a file as `nodes`."
@@ -163,9 +163,10 @@ def read_nodes(
         _need(call, "nodes", table.header, columns, ("neuron",), path)
         choices.note(table.header, columns)
         names = Codes()
+        table.check("node", columns, ("neuron",))
         codes, nodes = table.read("node", columns, {"neuron": names})
-    _check_once(call, codes["neuron"], list(names))
-    return list(names), nodes
+    _check_once(call, codes["neuron"], names)
+    return names, nodes
 
 
 def _table(call: str, path: Path) -> Table:
@@ -245,10 +246,10 @@ def _ascending(
     )
 
 
-def _check_once(call: str, codes: NDArray[np.int32], names: Sequence[str]) -> None:
+def _check_once(call: str, codes: NDArray[np.int32], names: Codes) -> None:
     if len(names) < len(codes):
         repeated = int(np.argmax(np.bincount(codes) > 1))
         raise ValueError(
-            f"`{call}` needs each node once; {names[repeated]!r} is listed more often "
+            f"`{call}` needs each node once; {list(names)[repeated]!r} is listed more often "
             f"({len(codes) - len(names)} repeated in all). Take the repeated rows out of the table of nodes."
         )

@@ -127,7 +127,8 @@ def _neurons(
                 f"`{call}` needs different names of the neurons; some above the columns repeat. Rename them."
             )
         return listed, {}
-    listed, nodes = read_nodes(call, choices.nodes, choices)
+    numbered, nodes = read_nodes(call, choices.nodes, choices)
+    listed = list(numbered)
     if len(listed) != count or (names is not None and list(names) != listed):
         what = "in another order" if len(listed) == count else f"{len(listed)} of them"
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,6 +99,11 @@ class ParquetTable:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Give back the memory that pyarrow keeps for what it may read next."""
+        self._pa.default_memory_pool().release_unused()
 
     def _open(self, **options: Any) -> Any:
         # without a `buffer_size`: with one, pyarrow fills as much memory as a page claims to need
@@ -113,20 +118,37 @@ class ParquetTable:
             "Take another copy."
         )
 
+    def check(self, what: str, columns: Mapping[str, int], names: Collection[str]) -> None:
+        """Look at all pages that are to be read, as it should be done before anything takes memory.
+
+        Args:
+            what: "edge" or "node", which here makes no difference, nor do `names`.
+            columns: what is to be read, and from which column.
+            names: those of `columns` in which every row has a name.
+        """
+        rows, groups = self._parquet.metadata.num_rows, self._parquet.num_row_groups
+        check_room(self.call, self.path, f"a table of {rows} rows", max(rows, 0) * _BYTES * len(columns))
+        for place in columns.values():  # by itself, since in each group of rows a column has its own words
+            for group in range(groups):
+                try:
+                    wanted = [self.header[place]]
+                    for _ in self._parquet.iter_batches(_BATCH, [group], wanted, use_threads=False):
+                        pass
+                except (OSError, MemoryError, UnicodeDecodeError, self._pa.ArrowException) as error:
+                    raise self._damaged() from error
+                self._release()
+
     def read(
         self, what: str, columns: Mapping[str, int], names: Mapping[str, Codes]
     ) -> tuple[dict[str, NDArray[np.int32]], dict[str, Column]]:
         """The codes of the columns in `names`, and the other columns; `what` is "edge" or "node"."""
         rows = self._parquet.metadata.num_rows
-        check_room(self.call, self.path, f"a table of {rows} rows", max(rows, 0) * _BYTES * len(columns))
         index = {**names, **{name: Codes() for name in columns if name in TEXT_COLUMNS}}
         parts: dict[str, list[NDArray[Any]]] = {name: [] for name in columns}
         start = 0
         wanted = [self.header[place] for place in columns.values()]
         with progress(f"reading {self.path.name}", rows, " rows") as bar:
             try:
-                for _ in self._parquet.iter_batches(_BATCH, columns=wanted, use_threads=False):
-                    pass  # whatever is damaged is found before anything takes memory
                 for batch in self._parquet.iter_batches(_CHUNK, columns=wanted):
                     for name, title in zip(columns, wanted, strict=True):
                         column = batch.column(batch.schema.get_field_index(title))
@@ -162,9 +184,10 @@ class ParquetTable:
             )
         if not self._pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
-        words = column.dictionary.to_pylist()
-        if not _is_text(self._pa, column.dictionary.type):
-            words = [self._word(word, place) for word in words]
+        if _is_text(self._pa, column.dictionary.type):
+            words = column.dictionary.to_numpy(zero_copy_only=False).tolist()
+        else:
+            words = [self._word(word, place) for word in column.dictionary.to_pylist()]
         used = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         if used.size and (used.max() >= len(words) or used.min() < -1):
             raise self._damaged()

@@ -14,11 +14,11 @@ __all__ = ["LONGEST", "MARK", "Shape", "pieces", "plain", "shape_of"]
 
 LONGEST = 1 << 24  # bytes of one row; more is no table
 MARK = b"\xef\xbb\xbf"  # with which Windows programs begin a file of UTF-8
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18  # bytes; what a piece becomes then stays in a cache
 
 
 def pieces(call: str, path: Path, file: BinaryIO) -> Iterator[str]:
-    """The text of an open file in pieces of about a MB, each of whole lines.
+    """The text of an open file in pieces of about 256 KB, each of whole lines.
 
     Raises:
         ValueError: for what is no text in UTF-8, cannot be unpacked or has a line that never ends.

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -246,16 +246,25 @@ class TextTable:
             )
         return Chunk(len(rows), True, lambda: list(zip(*rows, strict=True)))
 
+    def check(self, what: str, columns: Mapping[str, int], names: Collection[str]) -> None:
+        """Look at all of the file, as it should be done before anything takes memory.
+
+        Args:
+            what: "edge" or "node".
+            columns: what is to be read, and from which column.
+            names: those of `columns` in which every row has a name.
+        """
+        self.check_packing()
+        numeric = any(name not in names and name not in TEXT_COLUMNS for name in columns)
+        for start, chunk in self.chunks("checking"):
+            if numeric or chunk.gaps:
+                self._check(what, columns, names, start, chunk)
+
     def read(
         self, what: str, columns: Mapping[str, int], names: Mapping[str, Codes]
     ) -> tuple[dict[str, NDArray[np.int32]], dict[str, Column]]:
         """The codes of the columns in `names`, and the other columns; `what` is "edge" or "node"."""
         index = {**names, **{name: Codes() for name in columns if name in TEXT_COLUMNS}}
-        numeric = [name for name in columns if name not in index]
-        self.check_packing()
-        for start, chunk in self.chunks("checking"):  # all of the file, before any of it takes memory
-            if numeric or chunk.gaps:
-                self._check(what, columns, names, start, chunk.columns())
         self.warn_of_a_cut()
         parts: dict[str, list[NDArray[Any]]] = {name: [] for name in columns}
         for start, chunk in self.chunks("reading"):
@@ -279,13 +288,14 @@ class TextTable:
         self,
         what: str,
         columns: Mapping[str, int],
-        names: Mapping[str, Codes],
+        names: Collection[str],
         start: int,
-        cells: list[Sequence[str]],
+        chunk: Chunk,
     ) -> None:
         """Refuse a row without a name, and a cell that is no number."""
+        cells = chunk.columns()
         for name, place in columns.items():
-            if name in names and "" in cells[place]:
+            if name in names and chunk.gaps and "" in cells[place]:
                 raise ValueError(
                     f"`{self.call}` needs a name in every row of the column {self.header[place]!r} of "
                     f"{self.path.name!r}; {what} {start + cells[place].index('') + 1} has none. Fill "

@@ -7,10 +7,13 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 from xml.parsers import expat
 
+import numpy as np
+
 from graphrnn.io._progress import progress
+from graphrnn.io._runs import Handler, Reader, Runs
 from graphrnn.io._tables import Column, Words
 
 __all__ = [
@@ -25,7 +28,8 @@ __all__ = [
 ]
 
 _LARGE = 1 << 21  # bytes
-_BLOCK = 1 << 20
+_BLOCK = 1 << 19  # bytes
+_END = 1 << 20  # bytes in which the root element ends
 _LONGEST = 1 << 22  # bytes of a tag with its attributes
 _OPEN = 1000  # elements, at about which the first look ends
 _DEEPEST = 50  # elements within each other; a graph needs eight
@@ -39,26 +43,21 @@ class RefusedError(Exception):
     """What is wrong with a file, and the way out, without the call."""
 
 
-class _Handler(Protocol):
-    """What looks at the elements of a file as they come; names are without their namespace."""
-
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None: ...
-
-    def end(self, tag: str, text: str) -> None: ...
-
-
-def parse(call: str, path: Path, handler: _Handler) -> None:
-    """Send the elements of a file through a handler, once the whole file is known to be XML."""
+def parse(call: str, path: Path, reader: Reader) -> None:
+    """Send the elements of a file through a reader, once the whole file is known to be XML."""
     try:
         _check_end(call, path)
         with open(path, "rb") as file:
-            size = path.stat().st_size
+            size, in_runs = path.stat().st_size, False
             if size >= _LARGE:
                 with progress(f"checking {path.name}", size, "B") as bar:
-                    _check_form(file, bar.update)
+                    in_runs = _check_form(file, bar.update)
                 file.seek(0)
             with progress(f"reading {path.name}", size, "B") as bar:
-                _feed(_parser(handler), file.read, bar.update)
+                if in_runs:
+                    Runs(reader, _parser).feed(file.read, bar.update)
+                else:
+                    _feed(_parser(reader), file.read, bar.update)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except RefusedError as error:
@@ -88,9 +87,10 @@ def _check_end(call: str, path: Path) -> None:
     """A large file that was cut is refused before all of it is read."""
     root = path.suffix[1:].lower()
     with open(path, "rb") as file:
-        if file.seek(0, os.SEEK_END) < _LARGE:
+        size = file.seek(0, os.SEEK_END)
+        if size < _LARGE:
             return
-        file.seek(-_BLOCK, os.SEEK_END)
+        file.seek(max(0, size - _END))
         end = file.read().replace(b"\0", b"")  # of UTF-16
     if root.encode() not in end:
         raise ValueError(
@@ -99,19 +99,26 @@ def _check_end(call: str, path: Path) -> None:
         )
 
 
-def _check_form(file: BinaryIO, update: Callable[[int], object]) -> None:
+def _check_form(file: BinaryIO, update: Callable[[int], object]) -> bool:
     """Refuse what is no XML, several times sooner than its elements are looked at.
 
     The parser remembers every element that is open, so this ends where many are: the reading knows how deep.
+
+    Returns:
+        Whether it looked at all of the file, and that is in UTF-8.
     """
+    encodings = ["utf-16" if b"\0" in file.read(4) else "utf-8"]
+    file.seek(0)
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    opened = 0
+    parser.XmlDeclHandler = lambda _, encoding, __: encodings.append(encoding or "utf-8")
+    opened, last = 0, b" "
 
     def blocks(size: int) -> bytes:
-        nonlocal opened
+        nonlocal opened, last
         block = file.read(size)
-        opened += block.count(b"<") - 2 * block.count(b"</") - block.count(b"/>")
+        opened += _opened(last + block)
+        last = block[-1:]
         return block if opened < _OPEN else b""
 
     try:
@@ -119,13 +126,22 @@ def _check_form(file: BinaryIO, update: Callable[[int], object]) -> None:
     except expat.ExpatError:
         if opened < _OPEN:
             raise
+    return opened < _OPEN and {encoding.lower() for encoding in encodings} == {"utf-8"}
+
+
+def _opened(block: bytes) -> int:
+    """How many more elements a block opens than it closes; it begins with the last byte of that before."""
+    letters = np.frombuffer(block, np.uint8)
+    begins, ends = np.flatnonzero(letters[:-1] == ord("<")), np.flatnonzero(letters[1:] == ord(">"))
+    closing, single = letters[begins + 1] == ord("/"), letters[ends] == ord("/")
+    return int(begins.size - 2 * np.count_nonzero(closing) - np.count_nonzero(single))
 
 
 def _refuse_doctype(*_: object) -> None:
     raise RefusedError("it has a document type, which can fill the memory. Remove the <!DOCTYPE> line")
 
 
-def _parser(handler: _Handler) -> Any:
+def _parser(handler: Handler) -> Any:
     """A parser that passes elements on, and refuses what can be used to attack a reader."""
     depth = 0
     texts: list[str] = []

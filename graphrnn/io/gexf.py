@@ -93,6 +93,9 @@ def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
 class _Reader:
     """Collects nodes and edges as they come."""
 
+    constant = frozenset({"for", "type"})
+    inner = frozenset({"attvalues", "attvalue", "color", "position", "shape", "size", "thickness"})
+
     def __init__(self, call: str, choices: Choices) -> None:
         self.call = call
         self.found = Elements(choices)

@@ -77,12 +77,15 @@ def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
 class _Reader:
     """Collects nodes and edges as they come."""
 
+    constant = frozenset({"key", "directed"})
+    inner = frozenset({"data"})
+
     def __init__(self, call: str, choices: Choices) -> None:
         self.call = call
         self.found = Elements(choices)
         self.seen = False
         self._keys: dict[str, tuple[str, str]] = {}  # id → for, name
-        self._key = ""
+        self._declared = self._key = ""  # of the last <key> and <data>
         self._place = "graph"
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -96,9 +99,9 @@ class _Reader:
             self.found.node(needed(tag, attributes, "id"))
             self._place = "node"
         elif tag == "key":
-            self._key = attributes.get("id", "")
-            name = attributes.get("attr.name", self._key)
-            self._keys[self._key] = (attributes.get("for", "all"), name)
+            self._declared = attributes.get("id", "")
+            name = attributes.get("attr.name", self._declared)
+            self._keys[self._declared] = (attributes.get("for", "all"), name)
         elif tag == "graph":
             if self.seen:
                 raise RefusedError("it has several graphs, or a graph within a node. Save one graph per file")
@@ -110,12 +113,13 @@ class _Reader:
     def end(self, tag: str, text: str) -> None:
         if tag in ("node", "edge"):
             self._place = "graph"
-        elif tag in ("data", "default"):
-            owner, name = self._keys.get(self._key, ("all", self._key))
-            if tag == "default":
-                for what in ("node", "edge") if owner == "all" else (owner,):
-                    self.found.defaults[what, name] = text
-            elif self._place != "graph":
+        elif tag == "default":
+            owner, name = self._keys.get(self._declared, ("all", self._declared))
+            for what in ("node", "edge") if owner == "all" else (owner,):
+                self.found.defaults[what, name] = text
+        elif tag == "data":
+            _, name = self._keys.get(self._key, ("all", self._key))
+            if self._place != "graph":
                 self.found.add(self._place, name, text)
             elif name == _ABOUT:
                 self.found.about = parsed(self.call, text)
