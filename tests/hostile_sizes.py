@@ -126,15 +126,18 @@ OWN = {
         "no number in the last row": last(rb"[^,\n]+\n\Z", rb"two\n"),
         "a cell less in the last row": last(rb",[^,\n]+\n\Z", rb"\n"),
         "no name in the last row": last(rb"\n[^,\n]+,([^\n]+\n)\Z", rb"\n,\1"),
+        "an id of no node at the end": last(rb"\n[^,\n]+,([^\n]+\n)\Z", rb"\nnobody,\1"),
         "a quote in the last row": last(rb"\n([^,\n]+,[^\n]+\n)\Z", rb'\n"\1'),
     },
     ".graphml": {
         "no number in the last edge": last(rb">-?[0-9.e-]+</data></edge>", b">two</data></edge>"),
         "no source in the last edge": last(rb'<edge source="[^"]*"', b"<edge"),
+        "an id of no node at the end": last(rb' target="[^"]*"', b' target="nobody"'),
     },
     ".gexf": {
         "no number in the last edge": last(rb' weight="[^"]*"', b' weight="two"'),
         "no source in the last edge": last(rb' source="[^"]*"', b""),
+        "an id of no node at the end": last(rb' target="[^"]*"', b' target="nobody"'),
     },
     ".mtx": {
         "row 0 in the last entry": last(rb"\n[0-9]+ ([^\n]+\n)\Z", rb"\n0 \1"),

@@ -490,7 +490,7 @@ def test_matlab_files_that_cannot_be():
 
 NEEDED = {
     ".h5": ["h5py"],
-    ".parquet": ["pyarrow.parquet"],
+    ".parquet": ["pyarrow.parquet", "pandas"],
     ".npz": ["scipy.sparse"],
     ".mat": ["scipy.sparse"],
 }
@@ -758,6 +758,34 @@ def test_parquet_that_cannot_be():
     )
     assert refused("net.parquet", b"PAR1" + bytes(100) + b"PAR1") == (
         "cannot read 'net.parquet': it is truncated, damaged or no Parquet file. Take another copy."
+    )
+
+
+def test_parquet_of_bad_content_at_its_end_takes_no_memory():
+    pa = pytest.importorskip("pyarrow", reason="Parquet is an extra")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    count = 2_000_000
+    codes, words, weight = (
+        np.arange(count, dtype=np.int32) % 999,
+        [f"n{i}" for i in range(999)],
+        np.zeros(count),
+    )
+    names = pa.DictionaryArray.from_arrays(pa.array(codes), words)
+
+    def message(post, weight):
+        table = pa.table({"pre": names, "post": post, "weight": weight})
+        parquet.write_table(table, "made.parquet", row_group_size=300_000)
+        return limited("net.parquet", Path("made.parquet").read_bytes(), 30)
+
+    missing = pa.DictionaryArray.from_arrays(pa.array(codes, mask=np.arange(count) == count - 1), words)
+    assert message(missing, weight) == (
+        "needs a name in every row of the column 'post' of 'net.parquet'; edge 2000000 has none. Fill the cell, or take "
+        "the row out."
+    )
+    weight[-1] = np.nan
+    assert message(names, weight) == (
+        "needs numbers in the column 'weight'; some edges have NaN. Leave the cell empty, which is null, where none is "
+        "known."
     )
 
 

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 
 import networkx as nx
+import numpy as np
 import pytest
 from fuzz_readers import damaged
 from hypothesis import given, settings
@@ -318,3 +319,30 @@ def test_forms_are_learned_until_there_are_enough(folder):
     lines = [f'<edge source="a" target="b" odd{i % 30}="{i}"/>' for i in range(3000)]
     counts = assert_same(graphml, folder / "net.graphml", graphml_of(lines))
     assert counts["edge"] > 1000
+
+
+@pytest.mark.parametrize(("module", "ending"), [(graphml, ".graphml"), (gexf, ".gexf")])
+def test_a_large_file_is_read_in_runs(folder, module, ending, monkeypatch):
+    net = gr.Connectome.from_matrix(np.random.default_rng(0).normal(size=(160, 160)))
+    gr.io.write(net, folder / f"large{ending}")
+    assert (folder / f"large{ending}").stat().st_size > _xml._LARGE
+    met, start = Counter(), module._Reader.start
+
+    def counted(self, tag, attributes):
+        met[tag] += 1
+        start(self, tag, attributes)
+
+    monkeypatch.setattr(module._Reader, "start", counted)
+    assert gr.io.read(folder / f"large{ending}") == net
+    assert met["edge"] == met["node"] == 2  # the first one, and that with marks
+
+
+@given(
+    parts=st.lists(st.sampled_from(["<a>", "<a b='/'>", "</a>", "<a/>", "/", "text", ">", " "])),
+    at=st.integers(0, 99),
+)
+def test_open_elements_are_counted_over_the_ends_of_blocks(parts, at):
+    text = "".join(parts).encode() + b" "
+    blocks = text[:at], text[at:]
+    counted = _xml._opened(b" " + blocks[0]) + _xml._opened((b" " + blocks[0])[-1:] + blocks[1])
+    assert counted == text.count(b"<") - 2 * text.count(b"</") - text.count(b"/>")

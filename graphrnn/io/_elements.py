@@ -179,9 +179,8 @@ class Elements:
         place = f"the column {title!r}"
         if name in TEXT_COLUMNS or name == "neuron":
             assert isinstance(cells, _Texts)
-            codes = np.full(count, -1 if default is None else cells.index[default], np.int32)
-            codes[rows] = np.asarray(cells.codes)
-            return Words(codes, list(cells.index))
+            missing = -1 if default is None else cells.index[default]
+            return Words(_spread(count, rows, np.asarray(cells.codes), missing), list(cells.index))
         if isinstance(cells, _Texts):
             texts = Words(np.array(cells.codes, np.int32), list(cells.index)).texts()
             found = numbers(call, what, place, texts, way_out=leaving_out(name))
@@ -190,9 +189,18 @@ class Elements:
                 row, text = cells.wrong
                 numbers(call, what, place, [text], row, leaving_out(name))
             found = np.asarray(cells.values)
-        values = np.full(count, np.nan if default is None else numbers(call, what, place, [default])[0])
-        values[rows] = found
-        return values
+        return _spread(
+            count, rows, found, np.nan if default is None else numbers(call, what, place, [default])[0]
+        )
+
+
+def _spread(count: int, rows: NDArray[np.int32], found: NDArray[Any], missing: float) -> NDArray[Any]:
+    """(row,) what was found, at its rows, and what is meant at all others."""
+    if np.array_equal(rows, np.arange(count, dtype=np.int32)):
+        return found
+    values = np.full(count, missing, found.dtype)
+    values[rows] = found
+    return values
 
 
 def thing_of(call: str, found: Elements, choices: Choices) -> Connectome | AreaGraph:

@@ -119,24 +119,39 @@ class ParquetTable:
         )
 
     def check(self, what: str, columns: Mapping[str, int], names: Collection[str]) -> None:
-        """Look at all pages that are to be read, as it should be done before anything takes memory.
+        """Look at all cells that are to be read, as it should be done before anything takes memory.
 
         Args:
-            what: "edge" or "node", which here makes no difference, nor do `names`.
+            what: "edge" or "node".
             columns: what is to be read, and from which column.
             names: those of `columns` in which every row has a name.
         """
         rows, groups = self._parquet.metadata.num_rows, self._parquet.num_row_groups
         check_room(self.call, self.path, f"a table of {rows} rows", max(rows, 0) * _BYTES * len(columns))
-        for place in columns.values():  # by itself, since in each group of rows a column has its own words
+        for name, at in columns.items():  # by itself, since in each group of rows a column has its own words
+            start = 0
             for group in range(groups):
                 try:
-                    wanted = [self.header[place]]
-                    for _ in self._parquet.iter_batches(_BATCH, [group], wanted, use_threads=False):
-                        pass
+                    wanted = [self.header[at]]
+                    for batch in self._parquet.iter_batches(_BATCH, [group], wanted, use_threads=False):
+                        place = what, self.header[at], start
+                        if name in names:
+                            self._check_named(batch.column(0), place)
+                        elif name not in TEXT_COLUMNS:
+                            self._numbers(batch.column(0), place)
+                        start += len(batch)
                 except (OSError, MemoryError, UnicodeDecodeError, self._pa.ArrowException) as error:
                     raise self._damaged() from error
                 self._release()
+
+    def _check_named(self, column: Any, place: tuple[str, str, int]) -> None:
+        what, title, start = place
+        if column.null_count:
+            row = start + column.is_null().to_pylist().index(True) + 1
+            raise ValueError(
+                f"`{self.call}` needs a name in every row of the column {title!r} of {self.path.name!r}; "
+                f"{what} {row} has none. Fill the cell, or take the row out."
+            )
 
     def read(
         self, what: str, columns: Mapping[str, int], names: Mapping[str, Codes]
@@ -175,13 +190,7 @@ class ParquetTable:
         self, column: Any, index: Codes, needed: bool, place: tuple[str, str, int]
     ) -> NDArray[np.int32]:
         """A code per row into `index`, -1 where the cell is empty."""
-        what, title, start = place
-        if column.null_count and needed:
-            row = start + column.is_null().to_pylist().index(True) + 1
-            raise ValueError(
-                f"`{self.call}` needs a name in every row of the column {title!r} of {self.path.name!r}; "
-                f"{what} {row} has none. Fill the cell, or take the row out."
-            )
+        _, title, _ = place
         if not self._pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
         if _is_text(self._pa, column.dictionary.type):
