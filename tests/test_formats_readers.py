@@ -362,3 +362,15 @@ def test_torch(layout):
 def test_a_matrix_of_truth_values_has_no_weights():
     net = gr.Connectome.from_matrix(NET.hidden.mask.astype(bool))
     assert (net.hidden.weight, net.hidden.pre.tolist()) == (None, NET.hidden.pre.tolist())
+
+
+def test_gephi_leaves_a_weight_of_one_out(tmp_path):
+    """The standard of GEXF gives an edge without a weight that of 1."""
+    path = tmp_path / "from-gephi.gexf"
+    path.write_text(
+        '<gexf xmlns="http://gexf.net/1.3" version="1.3"><graph defaultedgetype="directed"><nodes>'
+        '<node id="a"/><node id="b"/></nodes><edges><edge id="0" source="a" target="b" weight="2.5"/>'
+        '<edge id="1" source="b" target="a"/></edges></graph></gexf>'
+    )
+    hidden = gr.io.read(path).hidden
+    assert dict(zip(hidden.pre.tolist(), hidden.weight.tolist(), strict=True)) == {0: 2.5, 1: 1.0}

@@ -87,6 +87,8 @@ def read(call: str, path: Path, choices: Choices) -> Connectome | AreaGraph:
     parse(call, path, reader)
     if not reader.seen:
         raise ValueError(f"`{call}` found no graph in this file. Take another copy.")
+    if reader.weighted and not reader.found.about:  # a file of others may leave 1 out, as Gephi does
+        reader.found.defaults.setdefault(("edge", "weight"), "1.0")
     return thing_of(call, reader.found, choices)
 
 
@@ -99,7 +101,7 @@ class _Reader:
     def __init__(self, call: str, choices: Choices) -> None:
         self.call = call
         self.found = Elements(choices)
-        self.seen = False
+        self.seen = self.weighted = False
         self._titles: dict[tuple[str, str], str] = {}  # class, id → title
         self._class = "node"
         self._title = ""
@@ -140,6 +142,7 @@ class _Reader:
             self.found.add("edge", "type", kind)
         if "weight" in attributes:
             self.found.add("edge", "weight", attributes["weight"])
+            self.weighted = True
 
     def end(self, tag: str, text: str) -> None:
         if tag in ("node", "edge"):
