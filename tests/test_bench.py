@@ -383,7 +383,7 @@ def test_bench_prints_what_it_measured(capsys, folder):
         rate = float(cells["synapse-steps/s"].removesuffix(" × 10⁹"))
         assert rate == pytest.approx(found["synapse_steps"] / step / 1e9, rel=0.01)
         if sys.platform == "linux":
-            assert cells["peak memory"] == f"{result['memory'] / 1e6:,.0f} MB"
+            assert cells["peak memory"] == f"{result['memory'] / 1e6:,.1f} MB"
         if WHY_NOT is None:
             assert cells["of the limit"] == f"{found['limit'] / step:.0%}"
     assert columns(lines[4])[-1] == "auto"

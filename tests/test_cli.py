@@ -255,6 +255,18 @@ def test_plot_writes_a_picture(capsys, folder, what, name, start):
     assert (folder / name).read_bytes().startswith(start)
 
 
+def test_layers_leave_out_the_ends_that_a_network_has_not():
+    figure = pictures.PICTURES["layers"].draw(gr.datasets.celegans())
+    assert [axes.get_label() for axes in figure.axes[0].child_axes if axes.images] == ["hidden"]
+    assert len(figure.axes[0].child_axes) == 2
+
+
+def test_legends_of_describe_speak_of_the_columns_that_are_there(capsys):
+    worm, drawn = (run(capsys, "describe", name)[1] for name in ("celegans", "net.toml"))
+    for word in ("silent", "from input", "E/I balance"):
+        assert (word in worm, word in drawn) == (False, True), word
+
+
 def test_train_leaves_all_of_a_run(capsys, folder):
     code, out, _ = run(capsys, "train", "net.toml", "--task", "perceptual-decision", "--out", "run", *QUICK)
     assert code == 0
@@ -481,12 +493,17 @@ GIVE = (
         ),
         (
             ["plot", "net.toml", "--what", "weights", "-o", "w.png"],
-            "needs a network with weights for weights; 'net.toml' has none. Give a folder that graphrnn "
+            "needs a network with weights for --what weights; 'net.toml' has none. Give a folder that graphrnn "
             "train wrote.",
         ),
         (
             ["plot", "net.toml", "--what", "weight-change", "-o", "w.png"],
-            "needs a folder that graphrnn train wrote for weight-change; it got 'net.toml'.",
+            "needs a folder that graphrnn train wrote for --what weight-change; it got 'net.toml'.",
+        ),
+        (
+            ["plot", "celegans", "--what", "densities", "-o", "w.png"],
+            "celegans: needs a projection of which a density was asked, to hold the realised one against; "
+            "there is none. Measured wiring has densities in --what area-matrix --quantity probability.",
         ),
         (
             ["plot", "net.toml", "--what", "masks", "--log", "-o", "w.png"],

@@ -71,15 +71,20 @@ def _ways(areas: Any) -> str:
         "radius": ("weight_spectral_radius" if weighted else "spectral_radius", _number),
     }
     columns = {name: c for name, c in columns.items() if areas[c[0]].notna().any()}
+    paths = "from input" in columns or "to readout" in columns
+    if not paths:  # without inputs and readouts every neuron is on no path between them
+        del columns["silent"]
     rows = [
         [name, *(show(row[column]) for column, show in columns.values())] for name, row in areas.iterrows()
     ]
+    of_paths = "from input, to readout: projections on the shortest path; silent: neurons on no such path;\n"
+    balance = "E/I balance: (E - I) / (E + I) of the synapses onto a neuron;\n"
     return (
         f"{text_table(['area', *columns], rows)}\n"
-        "from input, to readout: projections on the shortest path; silent: neurons on no such path;\n"
-        "convergence, divergence: synapses of a neuron from and to other areas; E/I balance:\n"
-        "(E - I) / (E + I) of the synapses onto a neuron; radius: largest modulus of an eigenvalue of the\n"
-        f"{'weights' if weighted else 'mask'} within"
+        f"{of_paths if paths else ''}"
+        "convergence, divergence: synapses of a neuron from and to other areas;\n"
+        f"{balance if 'E/I balance' in columns else ''}"
+        f"radius: largest modulus of an eigenvalue of the {'weights' if weighted else 'mask'} within"
     )
 
 
