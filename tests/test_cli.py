@@ -493,8 +493,8 @@ GIVE = (
         ),
         (
             ["plot", "net.toml", "--what", "weights", "-o", "w.png"],
-            "needs a network with weights for --what weights; 'net.toml' has none. Give a folder that graphrnn "
-            "train wrote.",
+            "needs a network with weights for --what weights; 'net.toml' has none. Give a folder that "
+            "graphrnn train wrote.",
         ),
         (
             ["plot", "net.toml", "--what", "weight-change", "-o", "w.png"],
@@ -502,7 +502,7 @@ GIVE = (
         ),
         (
             ["plot", "celegans", "--what", "densities", "-o", "w.png"],
-            "celegans: needs a projection of which a density was asked, to hold the realised one against; "
+            "needs a projection of which a density was asked, to hold the realised one against; "
             "there is none. Measured wiring has densities in --what area-matrix --quantity probability.",
         ),
         (

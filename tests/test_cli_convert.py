@@ -66,6 +66,9 @@ def test_the_worm_is_converted(capsys):
         "wrote worm.npz: 302 neurons in 14 areas, 2266 synapses\n"
     )
     assert gr.io.read("worm.npz") == gr.datasets.celegans()
+    assert run(capsys, "celegans", "worm.mtx")[1].splitlines()[1] == (
+        "it holds the hidden matrix alone; .npz keeps areas, names, inputs and readouts too"
+    )
 
 
 @pytest.mark.parametrize(

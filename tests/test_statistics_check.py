@@ -120,7 +120,7 @@ def test_neurons_without_input_have_another_way_out_in_measured_wiring():
     ]
     assert ways == [
         {
-            "Such a neuron stays at its bias. If the data are complete, ignore this, or give it an input with "
+            "Such a neuron stays at its bias. If the data are complete, ignore this, or reach it by "
             "net.with_input(name, size, to=...)."
         },
         {"Such a neuron stays at its bias. Raise a density, or use FixedIndegree, which leaves none out."},

@@ -13,12 +13,12 @@ from graphrnn.graph import AreaGraph
 
 __all__ = ["add_arguments", "convert"]
 
+_MATRICES = (".mtx", ".mat", ".npy")
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What can be typed after `graphrnn convert`."""
-    command.add_argument(
-        "source", metavar="FROM", help="the file to read; its ending says the format; or celegans"
-    )
+    command.add_argument("source", metavar="FROM", help="a file, whose ending says its format, or celegans")
     command.add_argument("target", metavar="TO", help="the file to write; its ending says the format")
     command.add_argument("--nodes", metavar="FILE", help="the table of nodes (default: the one beside FROM)")
     command.add_argument(
@@ -50,6 +50,8 @@ def convert(options: argparse.Namespace) -> int:
     with about(options.target):
         io.write(thing, options.target)
     print(f"wrote {options.target}: {_heading(thing)}")
+    if options.target.lower().endswith(_MATRICES):
+        print("it holds the hidden matrix alone; .npz keeps areas, names, inputs and readouts too")
     left = _left_out(thing) if isinstance(thing, Connectome) else []
     if left:
         print(f"left out the columns {', '.join(left)} (--column OURS=THEIRS takes one)")

@@ -161,7 +161,8 @@ def _drawn(options: argparse.Namespace) -> Any:
         run = run_of(options.file)
         if run is None:
             raise ValueError(
-                f"needs a folder that graphrnn train wrote for --what {options.what}; it got {options.file!r}."
+                f"needs a folder that graphrnn train wrote for --what {options.what}; "
+                f"it got {options.file!r}."
             )
         if options.before:
             raise ValueError(

@@ -152,7 +152,7 @@ def training(history: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
             marker = "o" if len(epoch) <= 30 else None
             axes.plot(
                 epoch, _numbers(history[column]), color=style[0], linestyle=style[1], linewidth=1.1,
-                marker=marker, markersize=2.2, label=label,
+                marker=marker, markersize=2.2, label=label, clip_on=False,
             )  # fmt: skip
         if word == "loss" and _positive_range(history, columns) > 30:
             axes.set_yscale("log")

@@ -164,7 +164,7 @@ def _neurons_without_input(net: Connectome) -> Found:
     way_out = (
         "Raise a density, or use FixedIndegree, which leaves none out."
         if drawn or not net.projections
-        else "If the data are complete, ignore this, or give it an input with net.with_input(name, size, to=...)."
+        else "If the data are complete, ignore this, or reach it by net.with_input(name, size, to=...)."
     )
     unheard = per_area(net, np.add, (net.hidden.in_degree + net.input.in_degree == 0).astype(np.int64))
     for area, number in zip(net.areas, unheard, strict=True):
