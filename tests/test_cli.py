@@ -99,8 +99,7 @@ def test_describe_takes_the_worm_and_writes_whole_tables(capsys, folder):
     assert code == 0
     assert out.startswith("302 neurons in 14 areas, 2266 synapses\n")
     assert (
-        "\n120 edges were left out, because an end is no neuron of the table, when the wiring was read\n"
-        in out
+        "\nWhen the wiring was read:\n  120 edges left out, because an end is no neuron of the table\n" in out
     )
     net = gr.datasets.celegans()
     areas = pd.read_csv(folder / "tables" / "worm" / "areas.csv", index_col="area")
@@ -265,6 +264,29 @@ def test_legends_of_describe_speak_of_the_columns_that_are_there(capsys):
     worm, drawn = (run(capsys, "describe", name)[1] for name in ("celegans", "net.toml"))
     for word in ("silent", "from input", "E/I balance"):
         assert (word in worm, word in drawn) == (False, True), word
+
+
+def test_describe_says_of_edges_cells_and_rows_what_became_of_them(capsys):
+    edges = pd.DataFrame(
+        {
+            "pre": ["a", "a", "a", "a", "x"],
+            "post": ["b", "b", "b", "m", "a"],
+            "type": ["c", "c", "gap", "c", "c"],
+        }
+    )
+    cells = pd.DataFrame({"neuron": ["a", "b", "m"], "area": ["A", "B", "muscle"]})
+    gr.io.write(
+        gr.measured.connectome(edges, cells, not_neurons=["muscle"], unknown="drop", duplicates="count"),
+        "m.npz",
+    )
+    assert run(capsys, "describe", "m.npz")[1].endswith(
+        "\n\nWhen the wiring was read:\n"
+        "  2 edges merged into another of the same pair\n"
+        "  1 cell left out as no neuron\n"
+        "  1 cell at the end of an edge, but not in the table of neurons\n"
+        "  2 edges left out, because an end is no neuron of the table\n"
+        "  1 row of gap junctions\n"
+    )
 
 
 def test_train_leaves_all_of_a_run(capsys, folder):
