@@ -647,3 +647,14 @@ def test_the_comparison_runs_and_keeps_its_results(tmp_path):
     kept = json.loads((tmp_path / "kept.json").read_text())
     assert list(kept["cases"]["S"]["seconds"]) == ["graphrnn", "torch_csr"]
     assert tables.tables(kept)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_the_comparison_refuses_a_gpu_that_is_not_there():
+    script = ROOT / "examples" / "compare_libraries.py"
+    run = subprocess.run(
+        [sys.executable, str(script), "--device", "cuda"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    message = "found no device 'cuda'. Leave --device out to time on the CPU."
+    assert run.stderr.endswith(f"\ncompare_libraries.py: error: {message}\n")
