@@ -4,12 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import graphrnn as gr
-from graphrnn.cli import main, networks, pictures
+from graphrnn.cli import main, networks, pictures, tables
 from graphrnn.training import load_checkpoint
 
 TOML = """\
@@ -180,6 +181,19 @@ def test_describe_shows_what_training_changed(capsys, trained):
     assert row[1] == str(after.size)
     assert float(row[3]) == pytest.approx(abs(after).mean(), rel=5e-3)
     assert run(capsys, "describe", str(trained / "checkpoint.pt"))[1] == out
+
+
+def test_the_change_of_weights_compares_the_synapses_that_rewiring_left():
+    before, after = (
+        gr.Connectome.from_matrix(np.array(weights))
+        for weights in ([[0, 2, 0], [0, 0, 1], [4, 0, 0]], [[0, 3, 0], [8, 0, 0], [4, 0, 0]])
+    )
+    lines = tables.change_table(before, after).splitlines()
+    assert columns(lines[2]) == ["within", "3", "2.33", "5", "16.7 %"]
+    assert (
+        lines[3]
+        == "mean |change|: in % of the mean |w| before, of the synapses that stayed; rewiring moved 1"
+    )
 
 
 def test_a_run_begins_with_the_weights_that_its_seed_gives(trained):

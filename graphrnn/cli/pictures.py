@@ -63,6 +63,12 @@ def _densities(net: Connectome) -> Any:
 def _weight_change(run: Run) -> Any:
     from graphrnn import plots
 
+    pairs = [[net.synapses(one).digest() for one in _WHICH] for net in (run.before, run.after)]
+    if pairs[0] != pairs[1]:
+        raise ValueError(
+            "needs the same synapses before and after training for --what weight-change; "
+            "rewiring moved some. Draw --what weights, with and without --before."
+        )
     return plots.weight_change(run.before, run.after)
 
 
