@@ -456,8 +456,8 @@ def test_a_network_is_timed_with_its_delays():
         for dt in (10.0, 5.0)
     }  # fmt: skip
     assert explained == {
-        10.0: {"delays: 3 to 3 steps, 1 different, read in one product over the last 4 steps"},
-        5.0: {"delays: 6 to 6 steps, 1 different, read in one product over the last 7 steps"},
+        10.0: {"delays: 3 steps for every synapse, read in one product over the last 4 steps"},
+        5.0: {"delays: 6 steps for every synapse, read in one product over the last 7 steps"},
     }
 
 
@@ -483,7 +483,7 @@ def test_bench_prints_delays_and_precision(capsys, folder):
         "T = 4 time steps, B = 3 trials, float32 with products in bf16 on cpu, 1 thread; "
     )
     assert "\n`auto` takes 'torch', the fastest available on cpu in float32 with products in bf16; " in out
-    assert "\ndelays: 2 to 2 steps, 1 different, " in out
+    assert "\ndelays: 2 steps for every synapse, " in out
     assert "\nleft out: 'native', it multiplies exactly\n" in out
     found = json.loads((folder / "found.json").read_text())
     assert (found["precision"], found["dt"]) == ("bf16", 15.0)
