@@ -428,12 +428,12 @@ def keep(path, report):
 def main():
     """Times the cases that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", nargs="+", default=["S"], choices=CASES)
+    parser.add_argument("--case", nargs="+", default=["S"], choices=CASES, help="networks (default: S)")
     parser.add_argument(
         "--impl", nargs="+", choices=LIBRARIES | NO_LIBRARY, help="default: all libraries within reach"
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=machine()["cores"])
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each library (default: 5)")
+    parser.add_argument("--threads", type=int, default=machine()["cores"], help="default: all cores")
     parser.add_argument(
         "--turn", type=float, default=TURN, help="seconds at least; 0 for one step, which finds cold caches"
     )
@@ -442,6 +442,8 @@ def main():
         "--json", type=Path, help="add the results, and graphrnn's distance to the limit, there"
     )
     options = parser.parse_args()
+    if options.device != "cpu" and not torch.cuda.is_available():
+        parser.error(f"found no device {options.device!r}. Leave --device out to time on the CPU.")
 
     if hasattr(os, "sched_setaffinity"):  # for those that take all cores they see
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])

@@ -383,7 +383,7 @@ def test_bench_prints_what_it_measured(capsys, folder):
         rate = float(cells["synapse-steps/s"].removesuffix(" × 10⁹"))
         assert rate == pytest.approx(found["synapse_steps"] / step / 1e9, rel=0.01)
         if sys.platform == "linux":
-            assert cells["peak memory"] == f"{result['memory'] / 1e6:,.0f} MB"
+            assert cells["peak memory"] == f"{result['memory'] / 1e6:,.1f} MB"
         if WHY_NOT is None:
             assert cells["of the limit"] == f"{found['limit'] / step:.0%}"
     assert columns(lines[4])[-1] == "auto"
@@ -456,8 +456,8 @@ def test_a_network_is_timed_with_its_delays():
         for dt in (10.0, 5.0)
     }  # fmt: skip
     assert explained == {
-        10.0: {"delays: 3 to 3 steps, 1 different, read in one product over the last 4 steps"},
-        5.0: {"delays: 6 to 6 steps, 1 different, read in one product over the last 7 steps"},
+        10.0: {"delays: 3 steps for every synapse, read in one product over the last 4 steps"},
+        5.0: {"delays: 6 steps for every synapse, read in one product over the last 7 steps"},
     }
 
 
@@ -483,7 +483,7 @@ def test_bench_prints_delays_and_precision(capsys, folder):
         "T = 4 time steps, B = 3 trials, float32 with products in bf16 on cpu, 1 thread; "
     )
     assert "\n`auto` takes 'torch', the fastest available on cpu in float32 with products in bf16; " in out
-    assert "\ndelays: 2 to 2 steps, 1 different, " in out
+    assert "\ndelays: 2 steps for every synapse, " in out
     assert "\nleft out: 'native', it multiplies exactly\n" in out
     found = json.loads((folder / "found.json").read_text())
     assert (found["precision"], found["dt"]) == ("bf16", 15.0)
@@ -647,3 +647,14 @@ def test_the_comparison_runs_and_keeps_its_results(tmp_path):
     kept = json.loads((tmp_path / "kept.json").read_text())
     assert list(kept["cases"]["S"]["seconds"]) == ["graphrnn", "torch_csr"]
     assert tables.tables(kept)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_the_comparison_refuses_a_gpu_that_is_not_there():
+    script = ROOT / "examples" / "compare_libraries.py"
+    run = subprocess.run(
+        [sys.executable, str(script), "--device", "cuda"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    message = "found no device 'cuda'. Leave --device out to time on the CPU."
+    assert run.stderr.endswith(f"\ncompare_libraries.py: error: {message}\n")

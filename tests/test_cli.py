@@ -4,12 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import graphrnn as gr
-from graphrnn.cli import main, networks, pictures
+from graphrnn.cli import main, networks, pictures, tables
 from graphrnn.training import load_checkpoint
 
 TOML = """\
@@ -99,8 +100,7 @@ def test_describe_takes_the_worm_and_writes_whole_tables(capsys, folder):
     assert code == 0
     assert out.startswith("302 neurons in 14 areas, 2266 synapses\n")
     assert (
-        "\n120 edges were left out, because an end is no neuron of the table, when the wiring was read\n"
-        in out
+        "\nWhen the wiring was read:\n  120 edges left out, because an end is no neuron of the table\n" in out
     )
     net = gr.datasets.celegans()
     areas = pd.read_csv(folder / "tables" / "worm" / "areas.csv", index_col="area")
@@ -183,6 +183,19 @@ def test_describe_shows_what_training_changed(capsys, trained):
     assert run(capsys, "describe", str(trained / "checkpoint.pt"))[1] == out
 
 
+def test_the_change_of_weights_compares_the_synapses_that_rewiring_left():
+    before, after = (
+        gr.Connectome.from_matrix(np.array(weights))
+        for weights in ([[0, 2, 0], [0, 0, 1], [4, 0, 0]], [[0, 3, 0], [8, 0, 0], [4, 0, 0]])
+    )
+    lines = tables.change_table(before, after).splitlines()
+    assert columns(lines[2]) == ["within", "3", "2.33", "5", "16.7 %"]
+    assert (
+        lines[3]
+        == "mean |change|: in % of the mean |w| before, of the synapses that stayed; rewiring moved 1"
+    )
+
+
 def test_a_run_begins_with_the_weights_that_its_seed_gives(trained):
     this = trained_run(trained)
     rnn = gr.CTRNN(this.wiring, dt=20.0, preact_noise=0.05, generator=torch.Generator().manual_seed(3))
@@ -253,6 +266,41 @@ def test_plot_writes_a_picture(capsys, folder, what, name, start):
     code, out, _ = run(capsys, "plot", "net.toml", "--what", what, "-o", name)
     assert (code, out) == (0, f"wrote {name}\n")
     assert (folder / name).read_bytes().startswith(start)
+
+
+def test_layers_leave_out_the_ends_that_a_network_has_not():
+    figure = pictures.PICTURES["layers"].draw(gr.datasets.celegans())
+    assert [axes.get_label() for axes in figure.axes[0].child_axes if axes.images] == ["hidden"]
+    assert len(figure.axes[0].child_axes) == 2
+
+
+def test_legends_of_describe_speak_of_the_columns_that_are_there(capsys):
+    worm, drawn = (run(capsys, "describe", name)[1] for name in ("celegans", "net.toml"))
+    for word in ("silent", "from input", "E/I balance"):
+        assert (word in worm, word in drawn) == (False, True), word
+
+
+def test_describe_says_of_edges_cells_and_rows_what_became_of_them(capsys):
+    edges = pd.DataFrame(
+        {
+            "pre": ["a", "a", "a", "a", "x"],
+            "post": ["b", "b", "b", "m", "a"],
+            "type": ["c", "c", "gap", "c", "c"],
+        }
+    )
+    cells = pd.DataFrame({"neuron": ["a", "b", "m"], "area": ["A", "B", "muscle"]})
+    gr.io.write(
+        gr.measured.connectome(edges, cells, not_neurons=["muscle"], unknown="drop", duplicates="count"),
+        "m.npz",
+    )
+    assert run(capsys, "describe", "m.npz")[1].endswith(
+        "\n\nWhen the wiring was read:\n"
+        "  2 edges merged into another of the same pair\n"
+        "  1 cell left out as no neuron\n"
+        "  1 cell at the end of an edge, but not in the table of neurons\n"
+        "  2 edges left out, because an end is no neuron of the table\n"
+        "  1 row of gap junctions\n"
+    )
 
 
 def test_train_leaves_all_of_a_run(capsys, folder):
@@ -481,12 +529,17 @@ GIVE = (
         ),
         (
             ["plot", "net.toml", "--what", "weights", "-o", "w.png"],
-            "needs a network with weights for weights; 'net.toml' has none. Give a folder that graphrnn "
-            "train wrote.",
+            "needs a network with weights for --what weights; 'net.toml' has none. Give a folder that "
+            "graphrnn train wrote.",
         ),
         (
             ["plot", "net.toml", "--what", "weight-change", "-o", "w.png"],
-            "needs a folder that graphrnn train wrote for weight-change; it got 'net.toml'.",
+            "needs a folder that graphrnn train wrote for --what weight-change; it got 'net.toml'.",
+        ),
+        (
+            ["plot", "celegans", "--what", "densities", "-o", "w.png"],
+            "needs a projection of which a density was asked, to hold the realised one against; "
+            "there is none. Measured wiring has densities in --what area-matrix --quantity probability.",
         ),
         (
             ["plot", "net.toml", "--what", "masks", "--log", "-o", "w.png"],

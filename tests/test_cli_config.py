@@ -125,6 +125,18 @@ def test_every_table_takes_effect(folder, capsys):
     assert "--" not in capsys.readouterr().out
 
 
+def test_synapses_that_rewiring_moved_are_not_compared(folder, capsys):
+    (folder / "run.toml").write_text(RUN.replace('which = "readout"', 'which = "hidden"'))
+    assert main(["train", "run.toml", "--out", "out"]) == 0
+    assert main(["describe", "out"]) == 0
+    assert ", of the synapses that stayed; rewiring moved" in capsys.readouterr().out
+    assert main(["plot", "out", "--what", "weight-change", "-o", "change.png"]) == 2
+    assert capsys.readouterr().err == (
+        "graphrnn plot: error: needs the same synapses before and after training for --what weight-change; "
+        "rewiring moved some. Draw --what weights, with and without --before.\n"
+    )
+
+
 def _seed():
     return torch.Generator().manual_seed(0)
 

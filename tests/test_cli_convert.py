@@ -57,13 +57,27 @@ def test_an_area_graph_is_converted(capsys):
     graph.project("V1", "V1", gr.FixedIndegree(2))
     gr.io.write(graph, "g.toml")
     out = run(capsys, "g.toml", "g.graphml")[1]
-    assert out == "wrote g.graphml: an area graph of 1 areas and 1 projections\n"
+    assert out == "wrote g.graphml: an area graph of 1 area and 1 projection\n"
     assert gr.io.read("g.graphml").edges["V1", "V1"]["rule"] == gr.FixedIndegree(2)
+
+
+def test_the_worm_is_converted(capsys):
+    assert run(capsys, "celegans", "worm.npz")[1] == (
+        "wrote worm.npz: 302 neurons in 14 areas, 2266 synapses\n"
+    )
+    assert gr.io.read("worm.npz") == gr.datasets.celegans()
+    assert run(capsys, "celegans", "worm.mtx")[1].splitlines()[1] == (
+        "it holds the hidden matrix alone; .npz keeps areas, names, inputs and readouts too"
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (
+            ["celegans", "x.npz", "--matrix", "W", "--column", "area=klass"],
+            "takes no --column or --matrix for celegans, which comes with graphrnn. Leave it out.",
+        ),
         (["no.csv", "x.npz"], "no.csv: found no such file. Give the path of a file."),
         (
             ["edges.csv", "x.npz", "--column", "pre"],

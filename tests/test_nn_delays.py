@@ -131,6 +131,13 @@ def test_a_delay_is_rounded_to_the_nearest_step():
     assert gr.CTRNN(net, dt=1.0).delays.window == 16
 
 
+@pytest.mark.parametrize(("delay", "said"), [(DT, "1 step"), (2 * DT, "2 steps")])
+def test_one_delay_for_all_is_said_so(delay, said):
+    net = graph(delay=delay, back=delay).compile(seed=0)
+    net = net.select(pre="A", post="B")
+    assert f"delays: {said} for every synapse, read in one product" in gr.CTRNN(net, dt=DT).explain()
+
+
 def test_delays_that_round_to_no_step_or_are_not_wanted_are_none():
     net = graph(delay=4.0, back=1.0).compile(seed=0)
     generator = [torch.Generator().manual_seed(0) for _ in range(3)]

@@ -304,6 +304,12 @@ def test_explain_names_backend_forms_and_reasons():
     assert lines[-2] == "time constants: fixed; Dale's law: off"
 
 
+def test_explain_calls_what_is_not_there_none():
+    lines = gr.CTRNN(gr.datasets.celegans()).explain().splitlines()
+    assert (lines[2], lines[4]) == ("input: none", "readout: none")
+    assert lines[3].startswith("hidden: 2,266 of 91,204 possible synapses; ")
+
+
 def test_repr_shows_network_and_layers():
     text = repr(build())
     assert "Connectome(18 neurons in 2 areas" in text

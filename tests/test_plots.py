@@ -882,6 +882,16 @@ def test_psychometric_curves_without_errors_or_without_sense_draw(fraction):
     saved(gr.plots.psychometric(table))
 
 
+@pytest.mark.parametrize(("fraction", "never"), [(0.0, 1), (1.0, 0)])
+def test_where_one_choice_was_never_taken_there_is_no_curve(fraction, never):
+    table = pd.DataFrame({"signed_coherence": [-5.0, 5.0], "fraction_choice_1": fraction, "trials": 30})
+    figure = gr.plots.psychometric(table)
+    (axes,) = host_of(figure).child_axes
+    assert max(len(line.get_xdata()) for line in axes.lines) == 2  # the points and the two dashed lines
+    assert f"choice {never} was never taken" in [text.get_text() for text in texts_of(figure)]
+    assert_texts_stand_free(figure)
+
+
 def test_psychometric_at_coherence_zero_alone_draws():
     saved(
         gr.plots.psychometric(
@@ -935,6 +945,14 @@ def test_training_draws_the_columns_that_there_are():
 @pytest.mark.parametrize("loss", [[0.5], [1.0, 1e-4], [0.0, 0.0], [np.nan, 1.0], [np.nan], [-1.0, 2.0]])
 def test_training_of_any_loss_draws(loss):
     saved(gr.plots.training(pd.DataFrame({"epoch": range(1, len(loss) + 1), "loss": loss})))
+
+
+@pytest.mark.parametrize("losses", [(0.7482, 0.7357), (0.00012, 0.00013), (12345.0, 12346.5), (0.7, 0.70001)])
+def test_the_word_loss_stays_on_the_page_however_long_the_numbers_beside_it(losses):
+    history = pd.DataFrame({"epoch": [1], "loss": losses[:1], "validation_loss": losses[1:]})
+    figure = gr.plots.training(history)
+    assert_texts_stand_free(figure)
+    assert "loss" in [text.get_text() for text in texts_of(figure)]
 
 
 def test_training_refuses_other_tables():

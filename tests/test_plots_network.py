@@ -400,6 +400,17 @@ def test_a_weak_weight_is_seen_on_white_and_strong_ones_differ_in_hue():
     assert positive[0] > 3 * positive[2]
 
 
+@pytest.mark.parametrize(
+    ("weights", "points"),
+    [([-9.0, *[1.0] * 198, 9.0], "both"), ([*[1.0] * 199, 9.0], "max"), ([1.0] * 200, "neither")],
+)
+def test_the_bar_of_colours_ends_in_a_point_where_weights_are_beyond(weights, points):
+    matrix = np.zeros((20, 20))
+    matrix.flat[:200] = weights
+    axes = host_of(gr.plots.weights(gr.Connectome.from_matrix(matrix))).child_axes[0]
+    assert axes.images[0].colorbar.extend == points
+
+
 def test_the_weight_matrix_shows_each_weight_and_borders():
     net = with_weights(small().compile(seed=0))
     axes = host_of(gr.plots.weights(net)).child_axes[0]

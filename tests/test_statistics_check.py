@@ -111,6 +111,22 @@ def test_neurons_without_input():
     assert found(sound().compile(seed=0), "neurons-without-input") == []
 
 
+def test_neurons_without_input_have_another_way_out_in_measured_wiring():
+    worm = gr.datasets.celegans()
+    drawn = NETWORKS["no_synapses"]
+    ways = [
+        {f.why for f in gr.statistics.check(net) if f.code == "neurons-without-input"}
+        for net in (worm, drawn)
+    ]
+    assert ways == [
+        {
+            "Such a neuron stays at its bias. If the data are complete, ignore this, or reach it by "
+            "net.with_input(name, size, to=...)."
+        },
+        {"Such a neuron stays at its bias. Raise a density, or use FixedIndegree, which leaves none out."},
+    ]
+
+
 def test_a_density_that_its_rule_could_hardly_have_drawn():
     net = sound().compile(seed=0)
     asked = [

@@ -116,7 +116,7 @@ def _table(found: Benchmark) -> str:
     rows = []
     for backend, row in found.table.iterrows():
         limit = "–" if math.isnan(row["of_limit"]) else f"{row['of_limit']:.0%}"
-        memory = "–" if math.isnan(row["memory"]) else f"{row['memory'] / 1e6:,.0f} MB"
+        memory = "–" if math.isnan(row["memory"]) else _megabytes(row["memory"])
         rate = f"{row['synapse_steps'] / 1e9:.3g} × 10⁹"
         rows.append([str(backend), _time(row["step"]), rate, limit, memory, "auto" if row["auto"] else ""])
     return tables.text_table(names, rows)
@@ -132,6 +132,10 @@ def _limit(found: Benchmark) -> str:
         f"{_time(found.limit)}, in which {loop} gathers 3 S T ⌈B/16⌉ rows of 16 rates; "
         "dense blocks need fewer"
     )
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:,.{1 if size < 1e7 else 0}f} MB"
 
 
 def _time(seconds: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from graphrnn import io
+from graphrnn import datasets, io
 from graphrnn.cli import tables
 from graphrnn.cli.messages import about
 from graphrnn.connectome import Connectome
@@ -12,10 +13,12 @@ from graphrnn.graph import AreaGraph
 
 __all__ = ["add_arguments", "convert"]
 
+_MATRICES = (".mtx", ".mat", ".npy")
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What can be typed after `graphrnn convert`."""
-    command.add_argument("source", metavar="FROM", help="the file to read; its ending says the format")
+    command.add_argument("source", metavar="FROM", help="a file, whose ending says its format, or celegans")
     command.add_argument("target", metavar="TO", help="the file to write; its ending says the format")
     command.add_argument("--nodes", metavar="FILE", help="the table of nodes (default: the one beside FROM)")
     command.add_argument(
@@ -26,7 +29,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="which column is which, such as pre=from_id or area=cell_class; area= leaves it out",
     )
     command.add_argument("--matrix", metavar="NAME", help="the variable to take from a .mat file")
-    command.add_argument("--orientation", choices=("post_pre", "pre_post"), help="of the matrix in FROM")
+    command.add_argument(
+        "--orientation", choices=("post_pre", "pre_post"), help="of the matrix in FROM (default: post_pre)"
+    )
     command.add_argument(
         "--duplicates",
         choices=("sum", "mean", "max", "min", "count", "error"),
@@ -41,24 +46,40 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def convert(options: argparse.Namespace) -> int:
     """Read one file and write another."""
-    columns = _columns(options.column) or None
-    with about(options.source):
-        thing = io.read(
-            options.source,
-            nodes=options.nodes,
-            columns=columns,
-            matrix=options.matrix,
-            orientation=options.orientation,
-            duplicates=options.duplicates,
-            unknown=options.unknown,
-        )
+    thing = _read(options)
     with about(options.target):
         io.write(thing, options.target)
     print(f"wrote {options.target}: {_heading(thing)}")
+    if options.target.lower().endswith(_MATRICES):
+        print("it holds the hidden matrix alone; .npz keeps areas, names, inputs and readouts too")
     left = _left_out(thing) if isinstance(thing, Connectome) else []
     if left:
         print(f"left out the columns {', '.join(left)} (--column OURS=THEIRS takes one)")
     return 0
+
+
+def _read(options: argparse.Namespace) -> Connectome | AreaGraph:
+    choices = {
+        "nodes": options.nodes,
+        "columns": _columns(options.column) or None,
+        "matrix": options.matrix,
+        "orientation": options.orientation,
+        "duplicates": options.duplicates,
+        "unknown": options.unknown,
+    }
+    if options.source == "celegans":
+        _takes_none(choices)
+        return datasets.celegans()
+    with about(options.source):
+        return io.read(options.source, **choices)
+
+
+def _takes_none(choices: dict[str, Any]) -> None:
+    given = [f"--{'column' if name == 'columns' else name}" for name, choice in choices.items() if choice]
+    if given:
+        raise ValueError(
+            f"takes no {' or '.join(given)} for celegans, which comes with graphrnn. Leave it out."
+        )
 
 
 def _left_out(net: Connectome) -> list[str]:
@@ -81,4 +102,8 @@ def _columns(given: list[str]) -> dict[str, str | None]:
 def _heading(thing: Connectome | AreaGraph) -> str:
     if isinstance(thing, Connectome):
         return tables.heading(thing)
-    return f"an area graph of {len(thing.areas)} areas and {thing.number_of_edges()} projections"
+    areas, projections = (
+        tables.of(len(thing.areas), "area"),
+        tables.of(thing.number_of_edges(), "projection"),
+    )
+    return f"an area graph of {areas} and {projections}"

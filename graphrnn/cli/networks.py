@@ -26,9 +26,13 @@ __all__ = [
 WHAT_FILE = (
     "a .toml area graph, a .npz, .csv or other network, a folder that graphrnn train wrote, or celegans"
 )
-_REPORTED = {
-    "dropped": "left out, because an end is no neuron of the table,",
-    "merged": "merged into another of the same pair",
+_REPORTED = {  # what is counted, and what became of it
+    "merged": ("edge", "merged into another of the same pair"),
+    "dropped": ("edge", "left out, because an end is no neuron of the table"),
+    "unknown": ("cell", "at the end of an edge, but not in the table of neurons"),
+    "not_neurons": ("cell", "left out as no neuron"),
+    "without_area": ("cell", "without an area"),
+    "gap_junctions": ("row", "of gap junctions"),
 }
 
 
@@ -93,12 +97,21 @@ def describe(options: argparse.Namespace) -> int:
     if run is not None:
         print("\n" + tables.change_table(run.before, run.after))
     print("\n" + tables.findings(statistics.check(net)))
-    for what, number in net.report.items():
-        print(f"\n{number} edges were {_REPORTED.get(what, what)} when the wiring was read")
+    if net.report:
+        print(f"\n{_reported(net)}")
     if out is not None:
         write_tables(net, out)
         print(f"\nwrote {out / 'areas.csv'} and {out / 'projections.csv'}")
     return 0
+
+
+def _reported(net: Connectome) -> str:
+    """What was merged, left out or set apart when the wiring was read."""
+    lines = ["When the wiring was read:"]
+    for what, number in net.report.items():
+        thing, fate = _REPORTED.get(what, ("", what))
+        lines.append(f"  {tables.of(number, thing) if thing else number} {fate}")
+    return "\n".join(lines)
 
 
 def compile_network(options: argparse.Namespace) -> int:

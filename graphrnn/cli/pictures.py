@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from graphrnn.cli import networks
 from graphrnn.cli.messages import about
 from graphrnn.cli.trained import Run, run_of
 from graphrnn.connectome import Connectome
+from graphrnn.statistics.projections import realised
 
 __all__ = ["PICTURES", "list_pictures", "plot", "save_picture"]
 
@@ -43,12 +45,30 @@ def _network(name: str) -> Callable[..., Any]:
 def _layers(net: Connectome) -> Any:
     from graphrnn import plots
 
-    return plots.layers([(one, net.synapses(one).matrix) for one in _WHICH], net=net)
+    there = [one for one in _WHICH if 0 not in net.synapses(one).shape]
+    return plots.layers([(one, net.synapses(one).matrix) for one in there], net=net)
+
+
+def _densities(net: Connectome) -> Any:
+    from graphrnn import plots
+
+    if net.projections and all(math.isnan(asked) for asked in realised(net)["density_asked"]):
+        raise ValueError(
+            "needs a projection of which a density was asked, to hold the realised one against; there is "
+            "none. Measured wiring has densities in --what area-matrix --quantity probability."
+        )
+    return plots.densities(net)
 
 
 def _weight_change(run: Run) -> Any:
     from graphrnn import plots
 
+    pairs = [[net.synapses(one).digest() for one in _WHICH] for net in (run.before, run.after)]
+    if pairs[0] != pairs[1]:
+        raise ValueError(
+            "needs the same synapses before and after training for --what weight-change; "
+            "rewiring moved some. Draw --what weights, with and without --before."
+        )
     return plots.weight_change(run.before, run.after)
 
 
@@ -86,7 +106,7 @@ PICTURES: dict[str, _Picture] = {
     "degrees": _Picture(
         "histograms of degrees, per area or --per projection", _network("degrees"), ("direction", "per")
     ),
-    "densities": _Picture("realised against asked density of each projection", _network("densities")),
+    "densities": _Picture("realised against asked density of each projection", _densities),
     "hierarchy": _Picture("level of each area and the kinds of its synapses", _network("hierarchy")),
     "spectrum": _Picture(
         "eigenvalues with the unit circle, of the whole network or --per area", _network("spectrum"), ("per",)
@@ -147,7 +167,8 @@ def _drawn(options: argparse.Namespace) -> Any:
         run = run_of(options.file)
         if run is None:
             raise ValueError(
-                f"needs a folder that graphrnn train wrote for {options.what}; it got {options.file!r}."
+                f"needs a folder that graphrnn train wrote for --what {options.what}; "
+                f"it got {options.file!r}."
             )
         if options.before:
             raise ValueError(
@@ -157,7 +178,7 @@ def _drawn(options: argparse.Namespace) -> Any:
     net = networks.network(options)
     if picture.of == "weights" and all(net.synapses(one).weight is None for one in _WHICH):
         raise ValueError(
-            f"needs a network with weights for {options.what}; {options.file!r} has none. "
+            f"needs a network with weights for --what {options.what}; {options.file!r} has none. "
             "Give a folder that graphrnn train wrote."
         )
     with about(options.file, vars(options)):

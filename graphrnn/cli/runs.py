@@ -157,7 +157,10 @@ def _run(rnn: CTRNN, settings: Settings, how: dict[str, Any]) -> tuple[list[str]
     start = time.perf_counter()
     io.write(rnn.net, out / "network.npz")
     (out / "settings.json").write_text(json.dumps(settings.kept, indent=1) + "\n")
-    _say(f"training on {settings.task}: {settings.epochs} epochs of {settings.trials} trials")
+    _say(
+        f"training on {settings.task}: {tables.of(settings.epochs, 'epoch')} of "
+        f"{tables.of(settings.trials, 'trial')}"
+    )
     with _threads(1 if settings.threads is None and rnn.net.n_neurons <= _SMALL else settings.threads):
         history = fit(
             rnn,

@@ -71,15 +71,20 @@ def _ways(areas: Any) -> str:
         "radius": ("weight_spectral_radius" if weighted else "spectral_radius", _number),
     }
     columns = {name: c for name, c in columns.items() if areas[c[0]].notna().any()}
+    paths = "from input" in columns or "to readout" in columns
+    if not paths:  # without inputs and readouts every neuron is on no path between them
+        del columns["silent"]
     rows = [
         [name, *(show(row[column]) for column, show in columns.values())] for name, row in areas.iterrows()
     ]
+    of_paths = "from input, to readout: projections on the shortest path; silent: neurons on no such path;\n"
+    balance = "E/I balance: (E - I) / (E + I) of the synapses onto a neuron;\n"
     return (
         f"{text_table(['area', *columns], rows)}\n"
-        "from input, to readout: projections on the shortest path; silent: neurons on no such path;\n"
-        "convergence, divergence: synapses of a neuron from and to other areas; E/I balance:\n"
-        "(E - I) / (E + I) of the synapses onto a neuron; radius: largest modulus of an eigenvalue of the\n"
-        f"{'weights' if weighted else 'mask'} within"
+        f"{of_paths if paths else ''}"
+        "convergence, divergence: synapses of a neuron from and to other areas;\n"
+        f"{balance if 'E/I balance' in columns else ''}"
+        f"radius: largest modulus of an eigenvalue of the {'weights' if weighted else 'mask'} within"
     )
 
 
@@ -125,33 +130,41 @@ def projection_table(projections: Any) -> str:
 
 def change_table(before: Connectome, after: Connectome) -> str:
     """What training did to the weights, by kind of projection, and to the spectral radius."""
-    rows = []
-    old, new = _moduli(before), _moduli(after)
-    for kind in new:
-        first, last = old[kind], new[kind]
-        share = abs(last[0] - first[0]).mean() / first[1].mean() if first[1].any() else math.nan
-        cells = [_number(float(number)) for number in (first[1].mean(), last[1].mean())]
-        rows.append([kind, _count(last[1].size), *cells, f"{_percent(float(share))} %"])
+    rows, moved = [], 0
+    for kind in dict.fromkeys(p.kind for p in after.projections):
+        (pairs, old), (pairs_after, new) = (_weights(net, kind) for net in (before, after))
+        if not (old.size and new.size):
+            continue
+        first, last = old, new
+        if not np.array_equal(pairs, pairs_after):  # rewiring moved some
+            _, i, j = np.intersect1d(pairs, pairs_after, assume_unique=True, return_indices=True)
+            first, last = old[i], new[j]
+            moved += new.size - last.size
+        size = np.abs(first).sum()
+        share = np.abs(last - first).sum() / size if size else math.nan
+        cells = [_number(float(np.abs(weight).mean())) for weight in (old, new)]
+        rows.append([kind, _count(new.size), *cells, f"{_percent(float(share))} %"])
     names = ["weights", "synapses", "mean |w| before", "after", "mean |change|"]
     radius = [spectral_radius(net.hidden.matrix) for net in (before, after)]
+    stayed = f", of the synapses that stayed; rewiring moved {moved}" if moved else ""
     return (
         f"What training changed\n{text_table(names, rows)}\n"
-        "mean |change|: in % of the mean |w| before\n"
+        f"mean |change|: in % of the mean |w| before{stayed}\n"
         f"spectral radius of the hidden weights: {_number(radius[0])} before, {_number(radius[1])} after"
     )
 
 
-def _moduli(net: Connectome) -> dict[str, tuple[Any, Any]]:
-    """Weights and their moduli by kind."""
-    found = {}
-    for kind in dict.fromkeys(p.kind for p in net.projections):
-        part = net.select(kind=kind)
-        weight = np.concatenate(
-            [w for w in (part.input.weight, part.hidden.weight, part.readout.weight) if w is not None]
-        )
-        if weight.size:
-            found[kind] = weight, np.abs(weight)
-    return found
+def _weights(net: Connectome, kind: str) -> tuple[Any, Any]:
+    """The pairs of neurons that synapses of a kind join, as numbers, and their weights."""
+    part, first = net.select(kind=kind), 0
+    pairs, weights = [], []
+    for synapses in (part.input, part.hidden, part.readout):
+        rows, columns = synapses.shape
+        if synapses.weight is not None:
+            pairs.append(first + synapses.post.astype(np.int64) * columns + synapses.pre)
+            weights.append(synapses.weight)
+        first += rows * columns
+    return np.concatenate([np.zeros(0, np.int64), *pairs]), np.concatenate([np.zeros(0), *weights])
 
 
 def text_table(names: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

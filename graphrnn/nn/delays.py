@@ -118,6 +118,8 @@ class Delays(nn.Module):
 
     def extra_repr(self) -> str:
         shortest, longest, count = self._range
+        if count == 1:
+            return f"{longest} step{'' if longest == 1 else 's'} for every synapse"
         return f"{shortest} to {longest} steps, {count} different"
 
 

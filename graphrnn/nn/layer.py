@@ -281,6 +281,8 @@ class SparseLayer(nn.Module):
     ) -> str:
         """How many synapses there are, in which form, dense or sparse, they are multiplied, and why.
 
+        It is "none" where one of the two sides is empty, as without readouts.
+
         Args:
             backend: the backend of the recurrence that multiplies them; the default also says what
                 calling the layer itself does.
@@ -288,6 +290,8 @@ class SparseLayer(nn.Module):
             pattern: what they go through instead of the layer's own, as under delays.
         """
         post, pre = self.pattern.shape
+        if not post * pre:
+            return "none"
         count = f"{self.pattern.n_synapses:,} of {post * pre:,} possible synapses"
         return f"{count}; {explain_backend(backend, pattern or self.pattern, precision)}"
 

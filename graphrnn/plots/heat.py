@@ -62,7 +62,8 @@ def weights(net: Connectome, *, ax: Axes | None = None) -> Figure:
     """The hidden weights as a matrix with borders of areas: rows post, columns pre.
 
     Blue is negative, red positive, grey near 0, white no synapse. The colours end at the 99th percentile of
-    |weight|. Beyond 600 neurons a pixel shows the mean weight of the synapses under it.
+    |weight|; where weights are beyond, their bar ends in a point. Beyond 600 neurons a pixel shows the mean
+    weight of the synapses under it.
 
     Args:
         net: a network with weights, such as `rnn.to_connectome()`.
@@ -182,13 +183,21 @@ def _draw(
     if written:
         _write(axes, image, side / len(nodes))
     bar = panel(host, left + side + 5, bottom, 5, side)
-    figure.colorbar(axes.images[0], cax=bar)
+    drawn = axes.images[0]
+    figure.colorbar(drawn, cax=bar, extend=_beyond(image, drawn.norm))
     bar.tick_params(labelsize=NAME - 0.5, width=0.5, length=2, pad=1.5, color=INK, labelcolor=INK)
     bar.minorticks_off()
     host.text(left + side + 10, bottom + side + 4, label, ha="right", **words)
     for outline in bar.spines.values():
         outline.set_linewidth(0.5)
     return figure
+
+
+def _beyond(image: Any, norm: Any) -> str:
+    """At which ends of the colours there are numbers beyond: the bar ends in a point there."""
+    shown = image.compressed()
+    low, high = (bool((beyond > 0).any()) for beyond in (norm.vmin - shown, shown - norm.vmax))
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((low, high), "neither")
 
 
 def _write(axes: Axes, image: Any, cell: float) -> None:

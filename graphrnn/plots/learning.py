@@ -26,7 +26,8 @@ def psychometric(table: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
 
         p(choice 1) = 1 / (1 + exp(-(c - bias) / width))
 
-    Points carry 95 % Wilson intervals. The curve is the most likely one for the counts.
+    Points carry 95 % Wilson intervals. The curve is the most likely one for the counts; where one choice was
+    never taken no curve follows from them, and a line says so.
 
     Args:
         table: a row per signed coherence, as `task.psychometric(decisions)` gives it: `signed_coherence`
@@ -60,12 +61,16 @@ def psychometric(table: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
             "trial per row. `task.psychometric(decisions)` makes such a table."
         )
     figure, axes = single(ax)
-    bias, width = _fit_logistic(coherence, fraction * trials, trials)
     reach = max(float(np.abs(coherence).max()) * 1.05, 1e-9)
-    c = np.linspace(-reach, reach, 801)
     axes.axhline(0.5, color=FAINT, linewidth=0.5, linestyle=(0, (4, 3)))
     axes.axvline(0.0, color=FAINT, linewidth=0.5, linestyle=(0, (4, 3)))
-    axes.plot(c, _logistic(c, bias, width), color=_BLUE, linewidth=1.2, zorder=2)
+    if fraction.max() == 0 or fraction.min() == 1:
+        note = f"choice {1 if fraction.max() == 0 else 0} was never taken"
+    else:
+        bias, width = _fit_logistic(coherence, fraction * trials, trials)
+        c = np.linspace(-reach, reach, 801)
+        axes.plot(c, _logistic(c, bias, width), color=_BLUE, linewidth=1.2, zorder=2)
+        note = f"bias {bias:.2g} %\nwidth {width:.2g} %".replace("-", "−")
     low, high = _wilson(fraction, trials)
     errors = np.maximum(np.stack([fraction - low, high - fraction]), 0.0)
     axes.errorbar(
@@ -87,8 +92,15 @@ def psychometric(table: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
         xlabel="signed coherence (%)",
     )
     axes.set_ylabel("fraction of choice 1")
-    note = f"bias {bias:.2g} %\nwidth {width:.2g} %".replace("-", "−")
-    axes.text(0.03, 0.97, note, transform=axes.transAxes, size=NAME, color=_BLUE, va="top")
+    axes.text(
+        0.03,
+        0.9 if fraction.min() == 1 else 0.97,
+        note,
+        transform=axes.transAxes,
+        size=NAME,
+        color=_BLUE,
+        va="top",
+    )
     return figure
 
 
@@ -132,7 +144,7 @@ def training(history: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
     each = (height - 24 - 6) / max(len(drawn), 1)
     for i, (word, columns) in enumerate(drawn):
         last = i == len(drawn) - 1
-        axes = panel(host, 36, 24 + (len(drawn) - 1 - i) * each, max(width - 44, 20.0), max(each - 8, 10.0))
+        axes = panel(host, 44, 24 + (len(drawn) - 1 - i) * each, max(width - 52, 20.0), max(each - 8, 10.0))
         plain_axes(axes)
         axes.set_ylabel(word)
         for column, label in columns:
@@ -140,10 +152,13 @@ def training(history: pandas.DataFrame, *, ax: Axes | None = None) -> Figure:
             marker = "o" if len(epoch) <= 30 else None
             axes.plot(
                 epoch, _numbers(history[column]), color=style[0], linestyle=style[1], linewidth=1.1,
-                marker=marker, markersize=2.2, label=label,
+                marker=marker, markersize=2.2, label=label, clip_on=False,
             )  # fmt: skip
         if word == "loss" and _positive_range(history, columns) > 30:
             axes.set_yscale("log")
+        else:
+            axes.locator_params(axis="y", steps=[1, 2, 5, 10])
+            axes.ticklabel_format(axis="y", scilimits=(-3, 4))
         if word == "accuracy":
             axes.set_ylim(top=1.02)
         axes.tick_params(labelbottom=last)

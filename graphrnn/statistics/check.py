@@ -160,6 +160,12 @@ def _unreached_readouts(net: Connectome) -> Found:
 
 
 def _neurons_without_input(net: Connectome) -> Found:
+    drawn = any(p.rule != "measured" for p in net.projections if p.kind not in ("input", "readout"))
+    way_out = (
+        "Raise a density, or use FixedIndegree, which leaves none out."
+        if drawn or not net.projections
+        else "If the data are complete, ignore this, or reach it by net.with_input(name, size, to=...)."
+    )
     unheard = per_area(net, np.add, (net.hidden.in_degree + net.input.in_degree == 0).astype(np.int64))
     for area, number in zip(net.areas, unheard, strict=True):
         if not number or (net.inputs and number == area.size):  # then nothing reaches the whole area
@@ -167,7 +173,7 @@ def _neurons_without_input(net: Connectome) -> Found:
         yield (
             repr(area.name),
             f"no synapse runs onto {number} of its {_counted(area.size, 'neuron')}",
-            "Such a neuron stays at its bias. Raise a density, or use FixedIndegree, which leaves none out.",
+            f"Such a neuron stays at its bias. {way_out}",
         )
 
 
