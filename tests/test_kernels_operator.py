@@ -18,6 +18,7 @@ from kernel_cases import (
     skip_where_missing,
     weighed,
 )
+from torch.autograd import forward_ad
 from torch.library import opcheck
 
 from graphrnn.kernels import BACKENDS, Pattern, recurrence, sparse_matmul
@@ -39,6 +40,10 @@ def operator_arguments(drawn, backend, checkpoint=0):
     names = ("values", "input_values", "readout_values", "x", "bias", "drive", "alpha", "v0", "r0")
     patterns = [tensor for pattern in drawn.patterns.values() for tensor in pattern]
     return (*map(leaf.get, names), drawn.rate_noise, patterns, "tanh", "exact", backend, True, checkpoint)
+
+
+def sum_of_squares(run):
+    return run.rates.square().sum() + run.output.square().sum()
 
 
 def count_saved(drawn, backend, **options):
@@ -150,6 +155,23 @@ class TestNode:
         (gradient,) = torch.autograd.grad(rates.square().sum(), leaf, create_graph=True)
         with pytest.raises(RuntimeError, match=r"no autograd formula was registered|differentiate twice"):
             gradient.sum().backward()
+
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch's own make_dual
+    @pytest.mark.parametrize("grad", [True, False])
+    def test_has_no_forward_derivative_and_says_so(self, backend, grad):
+        """Also where no graph is kept, which does not switch off forward derivatives."""
+        leaves = dict(network().leaves)
+        with forward_ad.dual_level(), torch.set_grad_enabled(grad):
+            leaves["x"] = forward_ad.make_dual(leaves["x"], torch.ones_like(leaves["x"]))
+            with pytest.raises(NotImplementedError, match="forward mode AD"):
+                recurrence(**network().arguments(leaves), backend=backend)
+
+    def test_the_default_device_changes_nothing(self, backend):
+        drawn = network(steps=60, batch=8)
+        run = functools.partial(outputs_and_gradients, drawn, backend=backend, loss=sum_of_squares)
+        with torch.device("meta"):
+            inside = run()
+        assert_same(inside, run(), 0)
 
 
 @pytest.mark.parametrize("name", ["asymmetric", "dense"])

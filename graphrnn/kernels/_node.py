@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 
 from graphrnn.kernels._parts import backward_in_parts, forward_in_parts
@@ -45,10 +46,15 @@ def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int)
     if torch.compiler.is_compiling():
         operator: Callable[..., tuple[Tensor, ...]] = _forward_op
         return operator(*_flat(problem), *how)
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and not _in_forward_mode():
         return _forward(problem, *how)
     node: Callable[..., tuple[Tensor, ...]] = _Node.apply
     return node(problem, *how, *numbers_of(problem)[:-1])
+
+
+def _in_forward_mode() -> bool:
+    """Whether torch may ask for forward derivatives, which only the node refuses."""
+    return getattr(forward_ad, "_current_level", -1) >= 0
 
 
 def _flat(problem: Problem) -> tuple[Any, ...]:
