@@ -50,8 +50,8 @@ class Remembered(Generic[Found]):
         found = entry.found.get(settings, NOTHING)
         if found is NOTHING:
             found = make()
-            while len(entry.found) >= self._at_most:  # another thread may have dropped it meanwhile
-                entry.found.pop(next(iter(entry.found), None), None)
+            while len(entry.found) >= self._at_most:  # others may add and drop some meanwhile
+                entry.found.pop(next(iter([*entry.found]), None), None)
             entry.found[settings] = found
         return found
 
