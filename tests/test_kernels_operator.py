@@ -1,6 +1,7 @@
 """The recurrence as a node of autograd and an operator of torch."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -155,6 +156,18 @@ class TestNode:
         (gradient,) = torch.autograd.grad(rates.square().sum(), leaf, create_graph=True)
         with pytest.raises(RuntimeError, match=r"no autograd formula was registered|differentiate twice"):
             gradient.sum().backward()
+
+    def test_refuses_to_go_back_over_other_synapses(self, backend):
+        drawn = network()
+        drawn.leaves["values"].requires_grad_()
+        rates, _, _ = recurrence(**drawn.arguments(), backend=backend)
+        drawn.patterns["readout_values"].col.copy_(drawn.patterns["readout_values"].col.clone())
+        message = (
+            "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
+            "in place since. Change a copy, or run forward again."
+        )
+        with pytest.raises(RuntimeError, match=f"^{re.escape(message)}$"):
+            rates.sum().backward()
 
     @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch's own make_dual
     @pytest.mark.parametrize("grad", [True, False])

@@ -125,6 +125,14 @@ def _needed_back(drive: Tensor | None, noise: Tensor | None, checkpoint: int) ->
     return None, None if noise is None else noise.new_empty(0)
 
 
+def _versions(problem: Problem) -> list[int] | None:
+    """How often its patterns were changed in place; None in inference mode, which does not count."""
+    try:
+        return [tensor._version for tensor in patterns_of(problem)]
+    except RuntimeError:
+        return None
+
+
 class _Node(torch.autograd.Function):
     """The recurrence without torch's dispatcher, which costs as much as a step of a hundred neurons."""
 
@@ -135,7 +143,9 @@ class _Node(torch.autograd.Function):
         outputs = _forward(problem, backend, save_states, checkpoint)
         drive, noise = _needed_back(problem.drive, problem.rate_noise, checkpoint)
         ctx.save_for_backward(*leaves[:5], drive, *leaves[6:], noise, *outputs[:2])
+        # Not among the saved tensors, which hooks may move: a copy has nothing remembered of it.
         ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
+        ctx.versions = _versions(problem)
         ctx.static = problem.activation, problem.precision, backend, checkpoint
         ctx.set_materialize_grads(False)
         return outputs
@@ -152,6 +162,11 @@ class _Node(torch.autograd.Function):
         *saved, rates, states = ctx.saved_tensors
         activation, precision, backend, checkpoint = ctx.static
         problem = _joined(saved[:3], ctx.patterns, *saved[3:], activation, precision)
+        if _versions(problem) != ctx.versions:
+            raise RuntimeError(
+                "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
+                "in place since. Change a copy, or run forward again."
+            )
         output = None if problem.readout is None else grad_output
         grads = OutputGradients(grad_rates, None, grad_v_last, output)
         wanted = Wanted(*ctx.needs_input_grad[4:])
