@@ -417,10 +417,10 @@ def versions():
 
 def keep(path, report):
     """Adds cases to a file of results; all of them are from one machine and setting."""
-    old = json.loads(path.read_text()) if path.exists() else report
+    old = {"turn": TURN, **json.loads(path.read_text())} if path.exists() else report  # once the only one
     for name in ("machine", "versions", "threads", "rounds", "turn"):
-        if old.get(name) != report[name]:
-            raise SystemExit(f"{path} has results with other {name}: {old.get(name)}. Give another file.")
+        if old[name] != report[name]:
+            raise SystemExit(f"{path} has results with other {name}: {old[name]}. Give another file.")
     report["cases"] = {**old["cases"], **report["cases"]}
     path.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import re
+import runpy
 import statistics
 import subprocess
 import sys
@@ -658,3 +659,17 @@ def test_the_comparison_refuses_a_gpu_that_is_not_there():
     assert run.returncode == 2
     message = "found no device 'cuda'. Leave --device out to time on the CPU."
     assert run.stderr.endswith(f"\ncompare_libraries.py: error: {message}\n")
+
+
+def test_results_are_added_to_those_of_the_same_setting_alone(tmp_path):
+    """Those on the page are from before a turn could be chosen."""
+    keep = runpy.run_path(str(ROOT / "examples" / "compare_libraries.py"))["keep"]
+    page = json.loads((ROOT / "docs" / "benchmarks.json").read_text())
+    page.pop("turn", None)
+    path = tmp_path / "kept.json"
+    path.write_text(json.dumps(page))
+    keep(path, {**page, "turn": 0.2, "cases": {"new": {}}})
+    assert list(json.loads(path.read_text())["cases"]) == [*page["cases"], "new"]
+    message = f"{path} has results with other turn: 0.2. Give another file."
+    with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
+        keep(path, {**page, "turn": 0.0})

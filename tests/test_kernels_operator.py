@@ -1,6 +1,7 @@
 """The recurrence as a node of autograd and an operator of torch."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from kernel_cases import (
     skip_where_missing,
     weighed,
 )
+from torch.autograd import forward_ad
 from torch.library import opcheck
 
 from graphrnn.kernels import BACKENDS, Pattern, recurrence, sparse_matmul
@@ -39,6 +41,10 @@ def operator_arguments(drawn, backend, checkpoint=0):
     names = ("values", "input_values", "readout_values", "x", "bias", "drive", "alpha", "v0", "r0")
     patterns = [tensor for pattern in drawn.patterns.values() for tensor in pattern]
     return (*map(leaf.get, names), drawn.rate_noise, patterns, "tanh", "exact", backend, True, checkpoint)
+
+
+def sum_of_squares(run):
+    return run.rates.square().sum() + run.output.square().sum()
 
 
 def count_saved(drawn, backend, **options):
@@ -150,6 +156,35 @@ class TestNode:
         (gradient,) = torch.autograd.grad(rates.square().sum(), leaf, create_graph=True)
         with pytest.raises(RuntimeError, match=r"no autograd formula was registered|differentiate twice"):
             gradient.sum().backward()
+
+    def test_refuses_to_go_back_over_other_synapses(self, backend):
+        drawn = network()
+        drawn.leaves["values"].requires_grad_()
+        rates, _, _ = recurrence(**drawn.arguments(), backend=backend)
+        drawn.patterns["readout_values"].col.copy_(drawn.patterns["readout_values"].col.clone())
+        message = (
+            "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
+            "in place since. Change a copy, or run forward again."
+        )
+        with pytest.raises(RuntimeError, match=f"^{re.escape(message)}$"):
+            rates.sum().backward()
+
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch's own make_dual
+    @pytest.mark.parametrize("grad", [True, False])
+    def test_has_no_forward_derivative_and_says_so(self, backend, grad):
+        """Also where no graph is kept, which does not switch off forward derivatives."""
+        leaves = dict(network().leaves)
+        with forward_ad.dual_level(), torch.set_grad_enabled(grad):
+            leaves["x"] = forward_ad.make_dual(leaves["x"], torch.ones_like(leaves["x"]))
+            with pytest.raises(NotImplementedError, match="forward mode AD"):
+                recurrence(**network().arguments(leaves), backend=backend)
+
+    def test_the_default_device_changes_nothing(self, backend):
+        drawn = network(steps=60, batch=8)
+        run = functools.partial(outputs_and_gradients, drawn, backend=backend, loss=sum_of_squares)
+        with torch.device("meta"):
+            inside = run()
+        assert_same(inside, run(), 0)
 
 
 @pytest.mark.parametrize("name", ["asymmetric", "dense"])

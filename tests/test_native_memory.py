@@ -6,6 +6,7 @@ import copy
 import io
 import pickle
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -55,12 +56,26 @@ def test_rates_stay_what_they_are_in_the_runs_to_come():
     assert not torch.equal(others[0], others[1])
 
 
+def resident():
+    with open("/proc/self/statm") as file:
+        return 4096 * int(file.read().split()[1])
+
+
+def large_pages_everywhere():
+    """Whether the system takes large pages unasked."""
+    where = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    return where.exists() and "[always]" in where.read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or large_pages_everywhere(), reason="reads /proc; large pages")
+def test_a_tensor_takes_no_large_page_for_its_end_alone():
+    shape, before = (300_000,), resident()  # 1.2 MB; a large page has 2 MB
+    tensors = [empty(shape, torch.float32).fill_(1.0) for _ in range(200)]
+    assert resident() - before < 1.2 * 4 * sum(tensor.numel() for tensor in tensors)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_more_than_128_mb_are_kept():
-    def resident():
-        with open("/proc/self/statm") as file:
-            return 4096 * int(file.read().split()[1])
-
     block = empty((33 << 20,), torch.float32).fill_(1.0)  # 132 MB
     before = resident()
     del block

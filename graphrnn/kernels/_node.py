@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 
 from graphrnn.kernels._parts import backward_in_parts, forward_in_parts
@@ -45,10 +46,15 @@ def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int)
     if torch.compiler.is_compiling():
         operator: Callable[..., tuple[Tensor, ...]] = _forward_op
         return operator(*_flat(problem), *how)
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and not _in_forward_mode():
         return _forward(problem, *how)
     node: Callable[..., tuple[Tensor, ...]] = _Node.apply
     return node(problem, *how, *numbers_of(problem)[:-1])
+
+
+def _in_forward_mode() -> bool:
+    """Whether torch may ask for forward derivatives, which only the node refuses."""
+    return getattr(forward_ad, "_current_level", -1) >= 0
 
 
 def _flat(problem: Problem) -> tuple[Any, ...]:
@@ -119,6 +125,14 @@ def _needed_back(drive: Tensor | None, noise: Tensor | None, checkpoint: int) ->
     return None, None if noise is None else noise.new_empty(0)
 
 
+def _versions(problem: Problem) -> list[int] | None:
+    """How often its patterns were changed in place; None in inference mode, which does not count."""
+    try:
+        return [tensor._version for tensor in patterns_of(problem)]
+    except RuntimeError:
+        return None
+
+
 class _Node(torch.autograd.Function):
     """The recurrence without torch's dispatcher, which costs as much as a step of a hundred neurons."""
 
@@ -129,7 +143,9 @@ class _Node(torch.autograd.Function):
         outputs = _forward(problem, backend, save_states, checkpoint)
         drive, noise = _needed_back(problem.drive, problem.rate_noise, checkpoint)
         ctx.save_for_backward(*leaves[:5], drive, *leaves[6:], noise, *outputs[:2])
+        # Not among the saved tensors, which hooks may move: a copy has nothing remembered of it.
         ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
+        ctx.versions = _versions(problem)
         ctx.static = problem.activation, problem.precision, backend, checkpoint
         ctx.set_materialize_grads(False)
         return outputs
@@ -146,6 +162,11 @@ class _Node(torch.autograd.Function):
         *saved, rates, states = ctx.saved_tensors
         activation, precision, backend, checkpoint = ctx.static
         problem = _joined(saved[:3], ctx.patterns, *saved[3:], activation, precision)
+        if _versions(problem) != ctx.versions:
+            raise RuntimeError(
+                "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
+                "in place since. Change a copy, or run forward again."
+            )
         output = None if problem.readout is None else grad_output
         grads = OutputGradients(grad_rates, None, grad_v_last, output)
         wanted = Wanted(*ctx.needs_input_grad[4:])

@@ -16,16 +16,16 @@ NOTHING = object()
 
 
 class _Entry(NamedTuple):
-    last: weakref.ref[Tensor]
-    state: tuple[Any, ...]  # addresses and versions of the tensors
+    tensors: list[weakref.ref[Tensor]]
+    state: tuple[Any, ...]  # which tensors they are, where their numbers lie, and their versions
     found: dict[Any, Any]
 
 
 class Remembered(Generic[Found]):
-    """Results by the identity of tensors, the last of which is the one whose end ends them.
+    """Results by the identity of tensors, of which the first that ends, ends them.
 
     A tensor changed in place is another one. Tensors of inference mode do not count their changes, so that
-    nothing is kept for them.
+    nothing is kept for them. Of tensors with the same last one, those asked for last are known.
 
     Args:
         at_most: how many results are kept for the same tensors under different settings.
@@ -37,21 +37,21 @@ class Remembered(Generic[Found]):
 
     def get(self, tensors: tuple[Tensor, ...], settings: Any, make: Callable[[], Found]) -> Found:
         """What `make` returns for these tensors and settings, made now or before."""
-        last = tensors[-1]
         try:
-            state = tuple([(tensor.data_ptr(), tensor._version) for tensor in tensors])
+            state = tuple([(id(tensor), tensor.data_ptr(), tensor._version) for tensor in tensors])
         except RuntimeError:  # what torch raises for the version of a tensor of inference mode
             return make()
-        key = id(last)
+        key = id(tensors[-1])
         entry = self._known.get(key)
-        if entry is None or entry.last() is not last or entry.state != state:
-            entry = _Entry(weakref.ref(last, partial(_forget, self._known, key)), state, {})
+        if entry is None or entry.state != state:
+            forget = partial(_forget, self._known, key)
+            entry = _Entry([weakref.ref(tensor, forget) for tensor in tensors], state, {})
             self._known[key] = entry
         found = entry.found.get(settings, NOTHING)
         if found is NOTHING:
             found = make()
-            while len(entry.found) >= self._at_most:  # another thread may have dropped it meanwhile
-                entry.found.pop(next(iter(entry.found), None), None)
+            while len(entry.found) >= self._at_most:  # others may add and drop some meanwhile
+                entry.found.pop(next(iter([*entry.found]), None), None)
             entry.found[settings] = found
         return found
 

@@ -121,7 +121,7 @@ def value_gradient(pattern: Pattern, values: Tensor) -> ValueGradient:
 
 def _csr(crow: Tensor, col: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
     _hear_torch_out()
-    return torch.sparse_csr_tensor(crow, col, values, size=size, check_invariants=False)
+    return torch.sparse_csr_tensor(crow, col, values, size=size, device=values.device, check_invariants=False)
 
 
 @cache

@@ -124,7 +124,8 @@ class NativeBackend:
             window_of(problem.r0),
         )
         settings = numbers, plain, transposed, self._crossover.rows
-        return _setups.get(patterns_of(problem), settings, lambda: _make_setup(problem, *settings))
+        missing = problem.input is None, problem.readout is None  # whose pattern follows that of W
+        return _setups.get(patterns_of(problem), (settings, missing), lambda: _make_setup(problem, *settings))
 
 
 def _run(name: str, setup: _Setup, tensors: tuple[Tensor | None, ...]) -> None:

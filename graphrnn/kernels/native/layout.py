@@ -122,7 +122,7 @@ def _in_blocks(start: Tensor, col: Tensor, n_cols: int, shared: int) -> Layout:
         "rest_col": n_rest.value,
         "rest_source": n_rest.value,
     }
-    tensors = {name: torch.empty(size, dtype=torch.int32) for name, size in sizes.items()}
+    tensors = {name: torch.empty(size, dtype=torch.int32, device="cpu") for name, size in sizes.items()}
     native.call("graphrnn_find_blocks", *where, *(ctypes.c_void_p(t.data_ptr()) for t in tensors.values()))
     for name, tensor in tensors.items():
         setattr(fields, name, tensor.data_ptr())

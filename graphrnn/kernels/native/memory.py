@@ -28,7 +28,7 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """
     size = math.prod(shape) * dtype.itemsize
     if size < SMALLEST:
-        return torch.empty(shape, dtype=dtype)
+        return torch.empty(shape, dtype=dtype, device="cpu")
     return torch.from_numpy(np.asarray(_Block(shape, size, f"f{dtype.itemsize}")))
 
 

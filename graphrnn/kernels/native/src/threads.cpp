@@ -129,7 +129,8 @@ void* take(std::size_t bytes) {
     if (void* const data = kept().take(size)) return data;
     void* const data = std::aligned_alloc(alignment(bytes), size);
     if (!data) throw std::bad_alloc();
-    if (alignment(bytes) == LARGE_PAGE) on_large_pages(data, size);
+    // Whole ones: the end of a block would take a large page of its own.
+    if (bytes >= LARGE_PAGE) on_large_pages(data, bytes / LARGE_PAGE * LARGE_PAGE);
     return data;
 }
 
