@@ -94,7 +94,7 @@ class Kept {
     }
 
    private:
-    static constexpr std::size_t SMALLEST = std::size_t(32) << 10, MOST = std::size_t(128) << 20, BLOCKS = 32;
+    static constexpr std::size_t SMALLEST = std::size_t(32) << 10, MOST = std::size_t(256) << 20, BLOCKS = 32;
     struct Block {
         void* data;
         std::size_t size;

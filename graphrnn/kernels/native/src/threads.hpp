@@ -7,7 +7,7 @@
 
 namespace graphrnn {
 
-// Memory: aligned to cache lines, on as many large pages as it fills. What is given back is kept, up to 128 MB in all,
+// Memory: aligned to cache lines, on as many large pages as it fills. What is given back is kept, up to 256 MB in all,
 // for whoever asks for as much again, because the system would clear the pages anew for each call.
 void* take(std::size_t bytes);
 void give(void* data, std::size_t bytes) noexcept;
