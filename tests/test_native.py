@@ -101,6 +101,24 @@ def test_no_path_through_the_library_changes_the_result(isa, seed, threads, monk
     assert_equals_the_reference(with_delays(drawn, late)[0], dtype, activation=activation)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(
+    "batch", [16, 48, 64, 33]
+)  # of float32: lines for one tile, for a narrow last one, and odd rows
+@pytest.mark.parametrize("noisy", [False, True])  # with noise the states are kept too
+def test_rates_past_the_caches_are_those_that_go_through_them(isa, dtype, batch, noisy, threads, monkeypatch):
+    threads(2)
+    mask = np.random.default_rng(batch).random((40, 40)) < 0.3
+    drawn = draw(mask, 9, batch, ALL, noisy=noisy, seed=batch)
+    monkeypatch.setattr(native, "TILE_BYTES", min(128, WIDEST_TILE[isa]))
+    found = []
+    for cache in (1, 1 << 30):
+        monkeypatch.setattr(native, "CACHE_BYTES", cache)
+        assert_equals_the_reference(drawn, dtype)
+        found.append(outputs_and_gradients(drawn.to(dtype), backend="native"))
+    assert_same(*found, TOLERANCE[dtype])  # the steps that are summed up together differ too
+
+
 @built
 def test_only_the_delays_that_some_synapse_has_take_room():
     """Two areas of 40; what comes from the second is 30 steps late."""

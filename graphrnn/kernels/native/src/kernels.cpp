@@ -62,7 +62,19 @@ class Tiles {
         s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
         s.far_back = packed(call_.window * call_.neurons) > call_.cache_bytes;
         s.outgrown = plan_.reach * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
+        s.streams = streams(s.width);
         return s;
+    }
+    // Whole lines of what all steps write, which would not stay in the caches, and which no later step reads.
+    bool streams(index width) const {
+        constexpr index LINE = 64;
+        const index numbers = call_.steps * call_.neurons * call_.batch;
+        if (call_.window > 1 || 2 * numbers * index(sizeof(T)) <= plan_.threads * call_.cache_bytes) return false;
+        if (width < Tile::WIDTH || Tile::WIDTH * sizeof(T) % LINE || call_.batch * sizeof(T) % LINE) return false;
+        const void* const written[] = {call_.rates, call_.states, call_.grad_drive};
+        for (const void* array : written)
+            if (reinterpret_cast<std::uintptr_t>(array) % LINE) return false;
+        return true;
     }
 
     const Call& call_;

@@ -132,6 +132,10 @@ struct Tile {
             }
         }
     }
+    static INLINE void stream(T* to, const vec* from) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) S::stream(to + v * LANES, from[v]);
+    }
     static INLINE void store(T* to, index width, const vec* from) {
         if (width >= WIDTH) {
 #pragma GCC unroll 4

@@ -38,6 +38,7 @@ struct Share {
     T* outer;                       // packed rows of what comes from outside: inputs, or gradients of readouts
     Barrier* barrier;               // null for a thread that has the tile to itself
     bool outgrown, far_back;        // whether the rates that a step reads, and those of the whole window, outgrow the cache
+    bool streams;                   // whether the rates of all steps do, in whole lines that no later step reads
     Panels<T> panels;
     index column;                   // of this tile within a step of a panel
 };
@@ -62,6 +63,12 @@ struct Sequence {
 #pragma GCC unroll 4
             for (int line = 0; line < WIDTH * int(sizeof(T)); line += 64)
                 __builtin_prefetch(reinterpret_cast<const char*>(array + at + (GROUP + q) * batch) + line);
+    }
+
+    // Rows of an array of all steps. What outgrows the caches goes past them: a core would fetch each line first,
+    // and its prefetching those lines beside it that another core is writing.
+    INLINE void write(const Share<T>& share, T* to, const vec* from) const {
+        share.streams ? Tile::stream(to, from) : Tile::store(to, share.width, from);
     }
 
     // Copies rows of a (row, batch) array into rows `stride` apart; zeros where there is no array.
@@ -185,7 +192,7 @@ struct Sequence {
                     Tile::load(v, WIDTH, old);
                     for (int k = 0; k < V; ++k) r[q][k] = keep * old[k] + leak * (r[q][k] + constant + extra[k]);
                     Tile::store(v, WIDTH, r[q]);
-                    if (states) Tile::store(states + at, width, r[q]);
+                    if (states) write(share, states + at, r[q]);
                     M::rates(call.activation, r[q], V);
                     if (noise) {
                         vec e[V];
@@ -193,13 +200,14 @@ struct Sequence {
                         for (int k = 0; k < V; ++k) r[q][k] += e[k];
                     }
                     Tile::store(now + fresh + (row + q) * WIDTH, WIDTH, r[q]);
-                    Tile::store(rates + at, width, r[q]);
+                    write(share, rates + at, r[q]);
                 }
             }
             if (!wait(share)) return;
             emit(m.readout, share, now + fresh, output + t * n_outputs * batch);
         }
         unpack(share.carried, share, call.v_last);
+        Tile::S::drain();
     }
 
     // Before the last step: nothing carried back but what the caller says of v at the end.
@@ -275,7 +283,7 @@ struct Sequence {
                     Tile::store(now + i * WIDTH, WIDTH, g[q]);
                     if (kept) Tile::store(kept + i * WIDTH, WIDTH, g[q]);
                     if (panels.deltas) Tile::store(panels.deltas + i * panels.delta_row + column, width, g[q]);
-                    if (grad_drive) Tile::store(grad_drive + at, width, g[q]);
+                    if (grad_drive) write(share, grad_drive + at, g[q]);
                     if (sums) {
                         vec after[V], earlier[V], sum[V];
                         Tile::load(states + at, width, after);
@@ -303,6 +311,7 @@ struct Sequence {
     }
 
     void end_backward(const Share<T>& share) const {
+        Tile::S::drain();
         unpack(share.carried, share, call.grad_v0);
         T* grad_r0 = static_cast<T*>(call.grad_r0);
         for (index t = -1; grad_r0 && t >= -window; --t) {

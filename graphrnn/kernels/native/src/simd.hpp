@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -51,6 +51,24 @@ struct Simd {
 
     static INLINE vec load(const T* from) { return *reinterpret_cast<const anywhere*>(from); }
     static INLINE void store(T* to, vec v) { *reinterpret_cast<anywhere*>(to) = v; }
+    // Past the caches, to an address aligned to the register, for numbers that nobody reads soon. `drain` afterwards.
+    static INLINE void stream(T* to, vec v) {
+#if defined(__AVX512F__)
+        if constexpr (Bytes == 64) return _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)v);
+#endif
+#if defined(__AVX2__)
+        if constexpr (Bytes == 32) return _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)v);
+#endif
+#if defined(__SSE2__)
+        if constexpr (Bytes == 16) return _mm_stream_si128(reinterpret_cast<__m128i*>(to), (__m128i)v);
+#endif
+        store(to, v);
+    }
+    static INLINE void drain() {  // until then, other threads may not see what was streamed
+#if defined(__SSE2__)
+        _mm_sfence();
+#endif
+    }
     static INLINE vec zero() { return vec{}; }
     static INLINE vec fill(T x) { return x - vec{}; }
 
