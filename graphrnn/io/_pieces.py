@@ -56,14 +56,15 @@ def pieces(call: str, path: Path, file: BinaryIO) -> Iterator[str]:
 
 def plain(text: str, separator: str) -> str | None:
     """The text with the same cells between separators and lines, or None where only a parser can tell."""
-    text = text.replace("\r\n", "\n")
     if "\r" in text:
-        return None
+        text = text.replace("\r\n", "\n")
+        if "\r" in text:
+            return None
     if '"' in text:
         if '""' in text or not _frame_cells(text, separator):
             return None
         text = text.replace('"', "")
-    else:
+    elif " " in text:
         while f"{separator} " in text:
             text = text.replace(f"{separator} ", separator)
     spaced = " " in text and (text.startswith(" ") or f"{separator} " in text or "\n " in text)
