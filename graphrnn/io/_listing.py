@@ -100,16 +100,17 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
         of_graph = is_of_areas(table.header, table.about)
         columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
         _need(call, "edges", table.header, columns, ("pre", "post"), path)
+        if isinstance(table, ParquetTable):  # where looking up names takes as long as reading
+            table.check("edge", columns, ("pre", "post"))
         names = Codes()
         nodes: dict[str, Column] = {}
         if nodes_path is not None:
             names, nodes = read_nodes(call, nodes_path, choices, of_graph)
         count = None if nodes_path is None else len(names)
-        unknown = _checks.one_of(call, "unknown", choices.unknown or "error", UNKNOWN)
-        if count and not of_graph and isinstance(table, TextTable):  # in Parquet it takes as long as reading
-            table.check("edge", columns, ("pre", "post"), Unlisted(call, names, unknown == "drop"))
-        else:
-            table.check("edge", columns, ("pre", "post"))
+        if isinstance(table, TextTable):
+            unknown = _checks.one_of(call, "unknown", choices.unknown or "error", UNKNOWN)
+            ends = Unlisted(call, names, unknown == "drop") if count and not of_graph else None
+            table.check("edge", columns, ("pre", "post"), ends)
         choices.note(table.header, columns)
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about
