@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from graphrnn import _checks
 from graphrnn._files import replacing
 from graphrnn.connectome import Connectome
 from graphrnn.graph import AreaGraph
@@ -30,6 +31,7 @@ from graphrnn.io._tables import (
     numeric,
 )
 from graphrnn.io._text_table import TextTable
+from graphrnn.io._unlisted import UNKNOWN, Unlisted
 
 __all__ = ["beside", "is_of_areas", "meant", "read_edges", "read_nodes", "tables_of", "write_both"]
 
@@ -98,13 +100,17 @@ def read_edges(call: str, path: Path, choices: Choices) -> Connectome | AreaGrap
         of_graph = is_of_areas(table.header, table.about)
         columns = chosen_columns(call, table.header, *meant(EDGE_COLUMNS, choices, of_graph))
         _need(call, "edges", table.header, columns, ("pre", "post"), path)
-        table.check("edge", columns, ("pre", "post"))
-    names = Codes()
-    nodes: dict[str, Column] = {}
-    if nodes_path is not None:
-        names, nodes = read_nodes(call, nodes_path, choices, of_graph)
-    count = None if nodes_path is None else len(names)
-    with _table(call, path) as table:
+        if isinstance(table, ParquetTable):  # where looking up names takes as long as reading
+            table.check("edge", columns, ("pre", "post"))
+        names = Codes()
+        nodes: dict[str, Column] = {}
+        if nodes_path is not None:
+            names, nodes = read_nodes(call, nodes_path, choices, of_graph)
+        count = None if nodes_path is None else len(names)
+        if isinstance(table, TextTable):
+            unknown = _checks.one_of(call, "unknown", choices.unknown or "error", UNKNOWN)
+            ends = Unlisted(call, names, unknown == "drop") if count and not of_graph else None
+            table.check("edge", columns, ("pre", "post"), ends)
         choices.note(table.header, columns)
         codes, edges = table.read("edge", columns, {"pre": names, "post": names})
         about = table.about

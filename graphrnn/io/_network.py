@@ -16,6 +16,7 @@ from graphrnn.io._about import fields_of, projection_of
 from graphrnn.io._nodes import layout, names_of, node_numbers, positions_of, roles_of, signs_of
 from graphrnn.io._pairs import merged_synapses
 from graphrnn.io._tables import AXES, ENDS, ROLES, Column, Tables, Words
+from graphrnn.io._unlisted import UNKNOWN, unlisted
 
 __all__ = ["network_of"]
 
@@ -33,7 +34,7 @@ def network_of(
     """
     choices = (
         _checks.one_of(call, "duplicates", duplicates or "sum", DUPLICATES),
-        _checks.one_of(call, "unknown", unknown or "error", ("error", "drop")),
+        _checks.one_of(call, "unknown", unknown or "error", UNKNOWN),
     )
     try:
         return _unnamed(_network(call, tables, choices), tables.about)
@@ -92,21 +93,13 @@ def _matrices(
     """The synapses of each matrix, the kinds that edges name, and what was merged and dropped."""
     duplicates, unknown = choices
     strange = (tables.pre >= count) | (tables.post >= count)
-    if len(strange) and min(tables.pre.min(), tables.post.min()) >= count:
-        raise ValueError(
-            f"`{call}` found no end of any edge in the table of nodes: the edges name "
-            f"{tables.names[tables.pre[0]]!r}, the nodes {tables.names[0]!r}. Give the table of these "
-            "neurons, or say which of its columns has their names with columns={'neuron': ...}."
-        )
-    if strange.any() and unknown == "error":
+    if strange.any():
         row = int(np.argmax(strange))
         end = tables.pre[row] if tables.pre[row] >= count else tables.post[row]
-        raise ValueError(
-            f"`{call}` needs both ends of every edge in the table of nodes; {tables.names[end]!r} of edge "
-            f"{row + 1} is not there ({int(strange.sum())} such edges in all). Add the neuron, or leave "
-            "these "
-            "edges out with unknown='drop'."
-        )
+        no_end = min(tables.pre.min(), tables.post.min()) >= count
+        if no_end or unknown == "error":
+            listed = tables.names[0] if no_end else None
+            raise unlisted(call, tables.names[end], row + 1, int(strange.sum()), listed)
     known = np.flatnonzero(~strange) if strange.any() else slice(None)
     pre, post = tables.pre[known], tables.post[known]
     found = np.full(len(pre), -1, np.int8)

@@ -14,18 +14,19 @@ __all__ = ["LONGEST", "MARK", "Shape", "pieces", "plain", "shape_of"]
 
 LONGEST = 1 << 24  # bytes of one row; more is no table
 MARK = b"\xef\xbb\xbf"  # with which Windows programs begin a file of UTF-8
-_BLOCK = 1 << 18  # bytes; what a piece becomes then stays in a cache
+_BLOCK = 1 << 16  # bytes; what a piece becomes, some ten times as much, then stays in a cache
 
 
 def pieces(call: str, path: Path, file: BinaryIO) -> Iterator[str]:
-    """The text of an open file in pieces of about 256 KB, each of whole lines.
+    """The text of an open file in pieces of about 64 KB, each of whole lines.
 
     Raises:
         ValueError: for what is no text in UTF-8, cannot be unpacked or has a line that never ends.
     """
     rest, lines, place = b"", 0, 0
     try:
-        while block := file.read1(_BLOCK):  # type: ignore[attr-defined]  # read would not see a bomb of gzip
+        # read would not see a bomb of gzip; of a long row more is read at once, since its start is copied
+        while block := file.read1(max(_BLOCK, len(rest) // 4)):  # type: ignore[attr-defined]
             block = rest + block
             end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1  # \r\n stays together
             piece, rest = block[:end], block[end:]
@@ -56,14 +57,15 @@ def pieces(call: str, path: Path, file: BinaryIO) -> Iterator[str]:
 
 def plain(text: str, separator: str) -> str | None:
     """The text with the same cells between separators and lines, or None where only a parser can tell."""
-    text = text.replace("\r\n", "\n")
     if "\r" in text:
-        return None
+        text = text.replace("\r\n", "\n")
+        if "\r" in text:
+            return None
     if '"' in text:
         if '""' in text or not _frame_cells(text, separator):
             return None
         text = text.replace('"', "")
-    else:
+    elif " " in text:
         while f"{separator} " in text:
             text = text.replace(f"{separator} ", separator)
     spaced = " " in text and (text.startswith(" ") or f"{separator} " in text or "\n " in text)

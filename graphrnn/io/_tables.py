@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "Column",
     "Tables",
     "Words",
+    "are_plain_numbers",
     "chosen_columns",
     "leaving_out",
     "numbers",
@@ -109,6 +111,7 @@ ROLES = ("input", "area", "readout")
 AXES = ("x", "y", "z")
 ENDS = {"input": ("area", "input"), "hidden": ("area", "area"), "readout": ("readout", "area")}  # post, pre
 TEXT_COLUMNS = ("area", "role", "type", "kind", "rule", "self_connections", "attributes", "positions")
+_PLAIN = re.compile("(?:(?:-?[0-9]+(?:[.][0-9]*)?(?:[eE][-+]?[0-9]+)?)?\n)*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +211,11 @@ def chosen_columns(
 def plain_name(name: str) -> str:
     """A name by which columns are recognised: without case, spaces and punctuation."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def are_plain_numbers(texts: Sequence[str]) -> bool:
+    """Whether all are empty or numbers as most programs write them, which `numbers` takes: a quick look."""
+    return _PLAIN.fullmatch("\n".join([*texts, ""])) is not None
 
 
 def numbers(

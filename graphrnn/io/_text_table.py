@@ -17,7 +17,8 @@ from graphrnn.io._cut import warn_of_a_cut
 from graphrnn.io._gzip import ending, is_packed, packing, unpacking
 from graphrnn.io._pieces import pieces, plain, shape_of
 from graphrnn.io._progress import progress
-from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, leaving_out, numbers
+from graphrnn.io._tables import TEXT_COLUMNS, Codes, Column, Words, are_plain_numbers, leaving_out, numbers
+from graphrnn.io._unlisted import Unlisted
 
 __all__ = ["Chunk", "TextTable", "write_text"]
 
@@ -163,14 +164,16 @@ class TextTable:
         found = plain(self._text, separator)
         if found is None:
             return None
-        text = _EMPTY.sub("\n", found) if "\n\n" in found else found
-        text = text.removeprefix("\n")
-        if not text:
-            self._lines += self._text.count("\n")
-            self._text = ""
-            return Chunk(0, False, list)
-        text = text if text.endswith("\n") else f"{text}\n"
+        text = found if found.endswith("\n") else f"{found}\n"
         shape = shape_of(text, separator, width)
+        if shape.gaps and (text.startswith("\n") or "\n\n" in text):
+            text = _EMPTY.sub("\n", text).removeprefix("\n")
+            if text:
+                shape = shape_of(text, separator, width)
+            else:
+                self._lines += self._text.count("\n")
+                self._text = ""
+                return Chunk(0, False, list)
         if not shape.even:
             return None
         if "\0" in text:
@@ -246,26 +249,34 @@ class TextTable:
             )
         return Chunk(len(rows), True, lambda: list(zip(*rows, strict=True)))
 
-    def check(self, what: str, columns: Mapping[str, int], names: Collection[str]) -> None:
+    def check(
+        self, what: str, columns: Mapping[str, int], names: Collection[str], ends: Unlisted | None = None
+    ) -> None:
         """Look at all of the file, as it should be done before anything takes memory.
 
         Args:
             what: "edge" or "node".
             columns: what is to be read, and from which column.
             names: those of `columns` in which every row has a name.
+            ends: looks at the columns "pre" and "post".
         """
         self.check_packing()
         numeric = any(name not in names and name not in TEXT_COLUMNS for name in columns)
         for start, chunk in self.chunks("checking"):
-            if numeric or chunk.gaps:
-                self._check(what, columns, names, start, chunk)
+            if numeric or chunk.gaps or ends is not None:
+                cells = chunk.columns()
+                self._check(what, columns, names, start, chunk.gaps, cells)
+                if ends is not None:
+                    ends.look(start, cells[columns["pre"]], cells[columns["post"]])
+        self.warn_of_a_cut()
+        if ends is not None:
+            ends.refuse()
 
     def read(
         self, what: str, columns: Mapping[str, int], names: Mapping[str, Codes]
     ) -> tuple[dict[str, NDArray[np.int32]], dict[str, Column]]:
         """The codes of the columns in `names`, and the other columns; `what` is "edge" or "node"."""
         index = {**names, **{name: Codes() for name in columns if name in TEXT_COLUMNS}}
-        self.warn_of_a_cut()
         parts: dict[str, list[NDArray[Any]]] = {name: [] for name in columns}
         for start, chunk in self.chunks("reading"):
             cells = chunk.columns()
@@ -290,18 +301,18 @@ class TextTable:
         columns: Mapping[str, int],
         names: Collection[str],
         start: int,
-        chunk: Chunk,
+        gaps: bool,
+        cells: list[Sequence[str]],
     ) -> None:
         """Refuse a row without a name, and a cell that is no number."""
-        cells = chunk.columns()
         for name, place in columns.items():
-            if name in names and chunk.gaps and "" in cells[place]:
+            if name in names and gaps and "" in cells[place]:
                 raise ValueError(
                     f"`{self.call}` needs a name in every row of the column {self.header[place]!r} of "
                     f"{self.path.name!r}; {what} {start + cells[place].index('') + 1} has none. Fill "
                     "the cell, or take the row out."
                 )
-            if name not in names and name not in TEXT_COLUMNS:
+            if name not in names and name not in TEXT_COLUMNS and not are_plain_numbers(cells[place]):
                 self._numbers(what, name, place, start, cells)
 
     def _numbers(
