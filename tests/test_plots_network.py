@@ -401,6 +401,43 @@ def test_a_weak_weight_is_seen_on_white_and_strong_ones_differ_in_hue():
 
 
 @pytest.mark.parametrize(
+    ("weights", "ends"),
+    [
+        ([-1.0, 2.0], (-2.0, 2.0)),
+        ([1.0, 2.0], (0.0, 2.0)),
+        ([0.0, 2.0], (0.0, 2.0)),
+        ([-2.0, -1.0], (-2.0, 0.0)),
+        ([0.0, -2.0], (-2.0, 0.0)),
+        ([0.0, 0.0], (0.0, 1.0)),
+    ],
+)
+def test_shades_of_weights_of_one_sign_begin_or_end_at_0(weights, ends):
+    """Each weight has the colour that it has beside weights of the other sign."""
+    axes = host_of(gr.plots.weights(two_synapses(weights))).child_axes[0]
+    drawn = axes.images[0]
+    assert (drawn.norm.vmin, drawn.norm.vmax) == pytest.approx(ends, rel=0.02)
+    full = style.signed_colors()
+    limit = max(-drawn.norm.vmin, drawn.norm.vmax)
+    for weight in (drawn.norm.vmin, *weights, drawn.norm.vmax):
+        beside = full(0.5 + np.clip(weight / limit, -1, 1) / 2)
+        np.testing.assert_allclose(drawn.cmap(drawn.norm(weight)), beside, atol=0.01)
+
+
+def test_the_shades_of_negative_quantities_between_areas_end_at_0():
+    for weights, ends in (([-1.0, -2.0], (-2.0, 0.0)), ([-1.0, 2.0], (-2.0, 2.0))):
+        axes = host_of(gr.plots.area_matrix(two_synapses(weights), "mean_weight")).child_axes[0]
+        assert (axes.images[0].norm.vmin, axes.images[0].norm.vmax) == ends
+
+
+def two_synapses(weights):
+    graph = gr.AreaGraph()
+    for name in "AB":
+        graph.add_area(name, 1)
+        graph.project(name, name)
+    return graph.compile(seed=0).with_weights(hidden=weights)
+
+
+@pytest.mark.parametrize(
     ("weights", "points"),
     [([-9.0, *[1.0] * 198, 9.0], "both"), ([*[1.0] * 199, 9.0], "max"), ([1.0] * 200, "neither")],
 )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphrnn import _checks
-from graphrnn._streams import Seed, resolve_seed, stream
+from graphrnn._streams import stream
 from graphrnn.connectome.nodes import Node, Projection
 from graphrnn.connectome.synapses import Synapses
 from graphrnn.rules import AllToAll, Draw, Population, Rule, as_rule
@@ -23,9 +22,9 @@ def fields_with_end(
     net: Connectome,
     call: str,
     end: tuple[str, int, str],
-    areas: tuple[str, Iterable[str] | None],
+    areas: tuple[str, list[str] | None],
     rule: Rule | float | None,
-    seed: Seed,
+    root: int,
 ) -> dict[str, Any]:
     """The fields of `net` that change when an input or a readout is added.
 
@@ -35,7 +34,7 @@ def fields_with_end(
         end: name, size and role of the new node.
         areas: the name of the argument that names the areas, and the names; None for all areas.
         rule: of each projection; None for all to all.
-        seed: of the draws; None for the network's own.
+        root: the seed.
     """
     name, size, role = end
     others = net.inputs if role == "input" else net.readouts
@@ -45,7 +44,6 @@ def fields_with_end(
     start = others[-1].stop if others else 0
     node = Node(name, role, start, start + _checks.count(call, "size", size))
     chosen_rule = AllToAll() if rule is None else as_rule(call, rule)
-    root = resolve_seed(call, net.seed if seed is None else seed)
     draws, added = [], []
     for area in _areas(net, call, *areas):
         post, pre = (area, node) if role == "input" else (node, area)
@@ -70,10 +68,9 @@ def fields_with_end(
     }
 
 
-def _areas(net: Connectome, call: str, argument: str, names: Iterable[str] | None) -> list[Node]:
+def _areas(net: Connectome, call: str, argument: str, names: list[str] | None) -> list[Node]:
     known = [area.name for area in net.areas]
-    listed = [names] if isinstance(names, str) else known if names is None else list(names)
-    chosen = [_checks.known(call, "area", name, known) for name in listed]
+    chosen = [_checks.known(call, "area", name, known) for name in (known if names is None else names)]
     if not chosen:
         raise ValueError(f"`{call}` needs at least one area in `{argument}`.")
     return [area for area in net.areas if area.name in chosen]

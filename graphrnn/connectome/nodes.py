@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["HIDDEN_KINDS", "KINDS", "ROLES", "Node", "Projection", "kind_between"]
+__all__ = ["HIDDEN_KINDS", "KINDS", "ROLES", "Names", "Node", "Projection", "kind_between", "listed"]
 
 ROLES = ("area", "input", "readout")
 HIDDEN_KINDS = ("forward", "backward", "lateral", "within", "unclassified")
 KINDS = (*HIDDEN_KINDS, "input", "readout")
+
+Names = str | Iterable[str] | None  # as a user gives them: one, several, or all
 
 
 @dataclass(frozen=True)
@@ -91,3 +94,8 @@ def kind_between(pre: Node, post: Node) -> str:
     if pre.level == post.level:
         return "lateral"
     return "forward" if post.level > pre.level else "backward"
+
+
+def listed(names: Names) -> list[str] | None:
+    """One name or several as a list; None, for all, as it is."""
+    return names if names is None else [names] if isinstance(names, str) else list(names)

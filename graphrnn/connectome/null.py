@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphrnn import _checks
 from graphrnn._rewire import switch
 from graphrnn._streams import stream
 from graphrnn.connectome.nodes import Node, Projection, kind_between
@@ -17,10 +18,10 @@ from graphrnn.rules import draw_distinct
 if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
-__all__ = ["KEPT", "WITHIN", "fields_rewired"]
+__all__ = ["fields_rewired"]
 
-KEPT = ("degrees", "in_degrees", "out_degrees", "counts")
-WITHIN = ("projection", "kind", "network")
+_KEPT = ("degrees", "in_degrees", "out_degrees", "counts")
+_WITHIN = ("projection", "kind", "network")
 
 Ints = NDArray[np.int64]
 
@@ -32,11 +33,12 @@ def fields_rewired(net: Connectome, keep: str, within: str, rounds: int, root: i
 
     Args:
         net: the network.
-        keep: what stays, one of `KEPT`.
-        within: the blocks that it stays in, one of `WITHIN`.
+        keep: what stays, see `net.rewired`.
+        within: the blocks that it stays in, see `net.rewired`.
         rounds: of switching, where both degrees stay.
         root: the seed.
     """
+    _check(keep, within, rounds)
     rng = stream(root, "rewired", keep, within)
     pairs = _blocks_of_pairs(net, within)
     hidden = net.hidden
@@ -66,6 +68,18 @@ def fields_rewired(net: Connectome, keep: str, within: str, rounds: int, root: i
         types=hidden.types,
     )
     return {"hidden": rewired, "projections": _projections(net, rewired, f"rewired, {keep} kept")}
+
+
+def _check(keep: str, within: str, rounds: int) -> None:
+    call = "net.rewired(...)"
+    _checks.one_of(call, "keep", keep, _KEPT)
+    _checks.one_of(call, "within", within, _WITHIN)
+    _checks.count(call, "rounds", rounds, minimum=0)
+    if (keep, within) == ("degrees", "kind"):
+        raise ValueError(
+            f"`{call}` cannot keep degrees within kinds: two synapses of a kind that switch targets may "
+            "both leave it. Use within='projection', or keep='in_degrees'."
+        )
 
 
 def _blocks_of_pairs(net: Connectome, within: str) -> Ints:

@@ -1,11 +1,8 @@
-"""A part of a network: some of its synapses, or some of its neurons and the synapses among them."""
+"""A part of a network: some of its neurons, and the synapses among them."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,82 +15,9 @@ from graphrnn.connectome.synapses import Synapses
 if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
-__all__ = ["Selection", "fields_of_selection", "fields_of_subnetwork", "neighbourhood", "projections_left"]
+__all__ = ["fields_of_subnetwork", "neighbourhood", "projections_left"]
 
-_MATRICES = ("input", "hidden", "readout")
 _DIRECTIONS = ("out", "in", "both")
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which synapses to keep: those that fit everything that is not None."""
-
-    kinds: list[str]
-    pre: list[str]
-    post: list[str]
-    sign: list[int] | None = None
-    types: list[str] | None = None
-    threshold: float | None = None
-
-
-def fields_of_selection(net: Connectome, chosen: Selection) -> dict[str, Any]:
-    """The fields of `net` that change when only some synapses stay."""
-    if chosen.threshold is not None and all(net.synapses(w).weight is None for w in _MATRICES):
-        raise ValueError(
-            f"`net.select(threshold={chosen.threshold:g})` needs weights to compare with; this network has "
-            "none."
-        )
-    kept = [
-        p for p in net.projections if p.kind in chosen.kinds and p.pre in chosen.pre and p.post in chosen.post
-    ]
-    pairs = {(p.post, p.pre) for p in kept}
-    parts = {which: _selected(net, which, pairs, chosen) for which in _MATRICES}
-    if not (chosen.sign is None and chosen.types is None and chosen.threshold is None):
-        lost = set()
-        for which, part in parts.items():
-            left = _counts(net, which, part)
-            before = _counts(net, which, net.synapses(which))
-            lost |= {pair for pair, number in before.items() if left.get(pair) != number}
-        kept = [dataclasses.replace(p, asked=math.nan) if (p.pre, p.post) in lost else p for p in kept]
-    return {"projections": tuple(kept), **parts}
-
-
-def _selected(net: Connectome, which: str, pairs: set[tuple[str, str]], chosen: Selection) -> Synapses:
-    synapses = net.synapses(which)
-    keep = _within(net, which, pairs)
-    if chosen.sign is not None:
-        sign = np.zeros(net.n_inputs, np.int8) if which == "input" else net.sign
-        keep &= np.isin(sign, chosen.sign)[synapses.pre]
-    if chosen.types is not None:
-        codes = [i for i, name in enumerate(synapses.types) if name in chosen.types]
-        keep &= np.zeros(synapses.size, bool) if synapses.type is None else np.isin(synapses.type, codes)
-    if chosen.threshold is not None and synapses.weight is not None:
-        keep &= ~(np.abs(synapses.weight) < chosen.threshold)  # a weight that is not known is not below it
-    return synapses.take(keep)
-
-
-def _within(net: Connectome, which: str, pairs: set[tuple[str, str]]) -> NDArray[np.bool_]:
-    """(synapse,) whether a synapse belongs to one of the (post, pre) pairs of nodes."""
-    post_nodes, pre_nodes = net.ends(which)
-    synapses = net.synapses(which)
-    keep = np.zeros(synapses.size, bool)
-    for node in post_nodes:
-        rows = slice(synapses.indptr[node.start], synapses.indptr[node.stop])
-        wanted = np.repeat([(node.name, p.name) in pairs for p in pre_nodes], [p.size for p in pre_nodes])
-        keep[rows] = wanted.astype(bool)[synapses.pre[rows]]
-    return keep
-
-
-def _counts(net: Connectome, which: str, synapses: Synapses) -> dict[tuple[str, str], int]:
-    """Number of synapses by (pre, post) nodes."""
-    posts, pres = net.ends(which)
-    post, pre = (np.repeat(np.arange(len(axis)), [node.size for node in axis]) for axis in (posts, pres))
-    code = post[synapses.post] * len(pres) + pre[synapses.pre]
-    keys, numbers = np.unique(code, return_counts=True)
-    return {
-        (pres[key % len(pres)].name, posts[key // len(pres)].name): number
-        for key, number in zip(keys.tolist(), numbers.tolist(), strict=True)
-    }
 
 
 def neighbourhood(

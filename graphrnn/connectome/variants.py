@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphrnn import _checks
 from graphrnn._streams import Seed, resolve_seed
 from graphrnn.connectome.ends import fields_with_end
 from graphrnn.connectome.levels import (
@@ -15,13 +14,14 @@ from graphrnn.connectome.levels import (
     fields_with_levels,
     recorded_distances,
 )
-from graphrnn.connectome.nodes import KINDS
-from graphrnn.connectome.null import KEPT, WITHIN, fields_rewired
-from graphrnn.connectome.parts import Selection, fields_of_selection, fields_of_subnetwork, neighbourhood
+from graphrnn.connectome.nodes import Names, listed
+from graphrnn.connectome.null import fields_rewired
+from graphrnn.connectome.parts import fields_of_subnetwork, neighbourhood
 from graphrnn.connectome.regroup import area_labels, fields_with_areas, merged_labels, split_labels
 from graphrnn.connectome.resample import fields_with_projection
+from graphrnn.connectome.selection import fields_of_selection, selection
 from graphrnn.connectome.weights import fields_with_weights
-from graphrnn.connectome.wiring import MATRICES, Wiring
+from graphrnn.connectome.wiring import Wiring
 from graphrnn.rules import Rule
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from graphrnn.connectome.core import Connectome
 
 __all__ = ["Variants"]
-
-Names = str | Iterable[str] | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,29 +68,8 @@ class Variants(Wiring):
             >>> gr.datasets.celegans().select(threshold=10).hidden.size
             110
         """
-        call = "net.select(...)"
-        kind, pre, post, types = _listed(kind), _listed(pre), _listed(post), _listed(type)
-        names = [node.name for node in (*self.inputs, *self.areas, *self.readouts)]
-        if threshold is not None:
-            threshold = _checks.nonnegative(call, "threshold", threshold)
-        known = [name for which in MATRICES for name in self.synapses(which).types]
-        chosen = Selection(
-            kinds=_chosen(call, "kind", kind, KINDS),
-            pre=_chosen(call, "node", pre, names),
-            post=_chosen(call, "node", post, names),
-            sign=_signs(call, sign),
-            types=None if types is None else _chosen(call, "type", types, known),
-            threshold=threshold,
-        )
-        given = {
-            "kind": kind,
-            "pre": pre,
-            "post": post,
-            "sign": chosen.sign,
-            "type": types,
-            "threshold": threshold,
-        }
-        return self._changed(fields_of_selection(self._self, chosen), "select", given)
+        chosen = selection(self._self, kind, pre, post, sign, type, threshold)
+        return self._changed(fields_of_selection(self._self, chosen), "select", asdict(chosen))
 
     def subnetwork(self, areas: Names = None, *, neurons: Any = None) -> Connectome:
         """Only some neurons, with the synapses among them; inputs and readouts stay.
@@ -106,9 +83,9 @@ class Variants(Wiring):
         Raises:
             ValueError: for an unknown area or neuron, or where nothing would be left.
         """
-        listed = _listed(areas)
-        fields = fields_of_subnetwork(self._self, listed, neurons)
-        return self._changed(fields, "subnetwork", {"areas": listed, "neurons": neurons})
+        names = listed(areas)
+        fields = fields_of_subnetwork(self._self, names, neurons)
+        return self._changed(fields, "subnetwork", {"areas": names, "neurons": neurons})
 
     def neighbourhood(
         self, areas: Names = None, *, neurons: Any = None, hops: int = 1, direction: str = "both"
@@ -131,9 +108,9 @@ class Variants(Wiring):
             >>> net.neighbourhood(neurons=["AVAL", "AVAR"], hops=1, direction="in").n_neurons
             72
         """
-        listed = _listed(areas)
-        reached = neighbourhood(self._self, listed, neurons, hops, direction)
-        choices = {"areas": listed, "neurons": neurons, "hops": hops, "direction": direction}
+        names = listed(areas)
+        reached = neighbourhood(self._self, names, neurons, hops, direction)
+        choices = {"areas": names, "neurons": neurons, "hops": hops, "direction": direction}
         return self._changed(fields_of_subnetwork(self._self, None, reached), "neighbourhood", choices)
 
     def with_areas(self, labels: Any, *, levels: Mapping[str, float] | None = None) -> Connectome:
@@ -178,7 +155,7 @@ class Variants(Wiring):
             11
         """
         if isinstance(merged, Mapping):
-            merged = {name: _listed(parts) for name, parts in merged.items()}
+            merged = {name: listed(parts) for name, parts in merged.items()}
         labels = merged_labels(self._self, merged)
         fields = fields_with_areas(self._self, labels, None, "net.merge_areas(...)")
         return self._changed(fields, "merge_areas", {"merged": merged})
@@ -366,16 +343,7 @@ class Variants(Wiring):
         Source:
             Degree-preserving switching: Maslov & Sneppen, Science 296 (2002).
         """
-        call = "net.rewired(...)"
-        _checks.one_of(call, "keep", keep, KEPT)
-        _checks.one_of(call, "within", within, WITHIN)
-        _checks.count(call, "rounds", rounds, minimum=0)
-        if (keep, within) == ("degrees", "kind"):
-            raise ValueError(
-                f"`{call}` cannot keep degrees within kinds: two synapses of a kind that switch targets may "
-                "both leave it. Use within='projection', or keep='in_degrees'."
-            )
-        root = resolve_seed(call, seed)
+        root = resolve_seed("net.rewired(...)", seed)
         fields = fields_rewired(self._self, keep, within, rounds, root)
         return self._changed(fields, "rewired", {"keep": keep, "within": within, "rounds": rounds}, root)
 
@@ -398,7 +366,7 @@ class Variants(Wiring):
             >>> net.input.shape
             (302, 2)
         """
-        return self._with_end("with_input", (name, size, "input"), ("to", _listed(to)), rule, seed)
+        return self._with_end("with_input", (name, size, "input"), ("to", listed(to)), rule, seed)
 
     def with_readout(
         self, name: str, size: int, *, pre: Names = None, rule: Rule | float | None = None, seed: Seed = None
@@ -413,7 +381,7 @@ class Variants(Wiring):
             seed: seed of the draw; None for the connectome's own, or where it has none, fresh entropy. A
                 connectome without a seed keeps the one used here.
         """
-        return self._with_end("with_readout", (name, size, "readout"), ("pre", _listed(pre)), rule, seed)
+        return self._with_end("with_readout", (name, size, "readout"), ("pre", listed(pre)), rule, seed)
 
     def _with_end(
         self,
@@ -428,22 +396,3 @@ class Variants(Wiring):
         fields = fields_with_end(self._self, call, end, areas, rule, root)
         choices = {"name": end[0], "size": end[1], areas[0]: areas[1], "rule": rule}
         return self._changed(fields, method, choices, root)
-
-
-def _listed(names: Names) -> list[str] | None:
-    return names if names is None else [names] if isinstance(names, str) else list(names)
-
-
-def _chosen(call: str, what: str, names: Names, options: Iterable[str]) -> list[str]:
-    """The names asked for, each checked; all of them for None."""
-    listed, known = _listed(names), list(options)
-    return known if listed is None else [_checks.known(call, what, name, known) for name in listed]
-
-
-def _signs(call: str, given: int | Iterable[int] | None) -> list[int] | None:
-    if given is None:
-        return None
-    signs = list(given) if isinstance(given, Iterable) else [given]
-    if not all(sign in (-1, 0, 1) for sign in signs):
-        raise ValueError(f"`{call}` needs `sign` to be 1, -1 or 0, or several of them; it got {given!r}.")
-    return [int(sign) for sign in signs]

@@ -55,7 +55,7 @@ def gather(
     device = values.device if values.device.type == "cuda" else torch.device("cpu")
     why = native.missing() if device.type == "cpu" else None
     if why is not None:
-        raise ValueError(f"`{call}` needs the compiled library: {why}. Install a C++ compiler first.")
+        raise ValueError(f"`{call}` needs the compiled library: {why}.")
     n_post, n_pre = pattern.shape
     _check("values", values, (pattern.n_synapses,), device)
     _check("rates", rates, (n_pre, GATHER_WIDTH), device)

@@ -7,33 +7,26 @@ listed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from graphrnn import _checks
-from graphrnn.connectome import Synapses
 from graphrnn.nn.ctrnn import CTRNN
 from graphrnn.nn.groups import take_synapses
+from graphrnn.nn.optimizer_state import carry, check_follows
 from graphrnn.nn.places import FreePlaces
 from graphrnn.nn.plasticity import plasticity_of
+from graphrnn.nn.turnover import Loss, joined, turnover
 
 __all__ = ["Rewired", "Rewiring", "grow", "prune", "rewire"]
 
 DROP = ("magnitude", "silent")
 GROW = ("random", "gradient")
 KEEP = ("density", "indegree")
-# Running means of squares, from which an optimizer makes its step size: at 0 a new synapse would leap.
-_SQUARES = ("exp_avg_sq", "max_exp_avg_sq", "square_avg", "sum")
-
-Ints = NDArray[np.int64]
-Loss = Callable[[], Tensor]
 
 
 class Rewired(NamedTuple):
@@ -251,24 +244,17 @@ def _change(
     _checks.fraction(call, "fraction", fraction)
     if grow is not None:
         _checks.one_of(call, "grow", grow, GROW)
+    _check_fit(call, rnn, which, drop, grow, loss)
     layer = getattr(rnn, which)
-    _check_fit(call, rnn, which, optimizer, drop, grow, loss)
+    if optimizer is not None:
+        check_follows(call, optimizer, layer.parts, which)
     device = "cpu" if generator is None else generator.device
     rng = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator, device=device)))
     places = FreePlaces(rnn.net, which, keep, allowed, call)
     plasticity = plasticity_of(layer).cpu().numpy()
-    weak = _weak(layer, drop, fraction, places.group, plasticity, rng)
-    wanted = np.bincount(places.group[weak], minlength=places.n)
-    if drop is None:
-        wanted = _rounded(fraction * np.bincount(places.group, minlength=places.n), rng)
-    if grow is None:
-        born: tuple[Ints, Ints, Ints] = (np.zeros(0, np.int64),) * 3
-    else:
-        wanted = np.minimum(wanted, places.free)
-        weak = weak[_first_of_each(places.group[weak], wanted)]  # one goes only where another can come
-        born = _born(rnn, which, places, wanted, grow, loss, rng)
-    kept = np.delete(np.arange(len(places.group)), weak)
-    synapses, old, order = _joined(rnn.net.synapses(which), kept, born)
+    gone, born = turnover(rnn, which, places, plasticity, fraction, drop, grow, loss, rng)
+    kept = np.delete(np.arange(len(places.group)), gone)
+    synapses, old, order = joined(rnn.net.synapses(which), kept, born)
     level = np.zeros(places.n)
     np.maximum.at(level, places.group, plasticity)
     degree = np.concatenate([plasticity[kept], level[born[2]]])[order]
@@ -282,15 +268,14 @@ def _change(
     layer.keep_pairs()
     if optimizer is not None:
         for before, now, source in moves:
-            _carry(optimizer, before, now, source)
-    return Rewired(len(weak), len(born[0]))
+            carry(optimizer, before, now, source)
+    return Rewired(len(gone), len(born[0]))
 
 
 def _check_fit(
     call: str,
     rnn: CTRNN,
     which: str,
-    optimizer: Optimizer | None,
     drop: str | None,
     grow: str | None,
     loss: Loss | None,
@@ -317,128 +302,3 @@ def _check_fit(
             f"`{call}` with grow='gradient' needs a `loss` to take the gradient of: a function that runs the "
             "network on a batch. Or use grow='random'."
         )
-    if optimizer is None:
-        return
-    parameters = getattr(rnn, which).parts
-    known = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not all(id(parameter) in known for parameter in parameters):
-        raise ValueError(
-            f"`{call}` needs the optimizer that trains the network; this one has not its {which} values. "
-            "Make it after the network and after rnn.parameter_groups(...)."
-        )
-    for parameter in parameters:
-        for name, entry in optimizer.state.get(parameter, {}).items():
-            follows = not isinstance(entry, Tensor) or entry.ndim == 0 or entry.shape == parameter.shape
-            if not follows or isinstance(entry, list):
-                raise ValueError(
-                    f"`{call}` cannot carry the state of {type(optimizer).__name__} over: its {name!r} is of "
-                    "all parameters together. Use an optimizer such as Adam or SGD."
-                )
-
-
-def _rounded(numbers: NDArray[Any], rng: np.random.Generator) -> Ints:
-    """Whole numbers that are right on average."""
-    return np.floor(numbers + rng.random(len(numbers))).astype(np.int64)
-
-
-def _first_of_each(group: Ints, counts: Ints) -> NDArray[np.bool_]:
-    """Whether an entry is among the first `counts[group]` of its group, in the order given."""
-    order = np.argsort(group, kind="stable")
-    sizes = np.bincount(group, minlength=len(counts))
-    rank = np.empty(len(group), np.int64)
-    rank[order] = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return rank < counts[group]
-
-
-def _weak(
-    layer: Any,
-    drop: str | None,
-    fraction: float,
-    group: Ints,
-    plasticity: NDArray[Any],
-    rng: np.random.Generator,
-) -> Ints:
-    """The synapses to drop, the weakest first."""
-    free = np.flatnonzero(plasticity > 0)
-    if drop is None or not len(free):
-        return np.zeros(0, np.int64)
-    strength = layer.weights.detach().abs().cpu().numpy()
-    if drop == "silent":
-        return free[strength[free] == 0]
-    free = free[np.argsort(strength[free], kind="stable")]
-    sizes = np.bincount(group[free], minlength=int(group.max()) + 1)
-    return free[_first_of_each(group[free], _rounded(fraction * sizes, rng))]
-
-
-def _born(
-    rnn: CTRNN,
-    which: str,
-    places: FreePlaces,
-    wanted: Ints,
-    grow: str,
-    loss: Loss | None,
-    rng: np.random.Generator,
-) -> tuple[Ints, Ints, Ints]:
-    """post, pre and group of the new synapses."""
-    if grow == "random" or loss is None or not wanted.any():
-        return places.draw(wanted, rng)
-    sizes = np.bincount(places.group, minlength=places.n)
-    tried = places.draw(np.where(wanted > 0, np.minimum(places.free, np.maximum(sizes, wanted)), 0), rng)
-    slope = _slopes(rnn, which, tried, loss)
-    best = np.argsort(-slope, kind="stable")
-    chosen = np.sort(best[_first_of_each(tried[2][best], wanted)])
-    return tried[0][chosen], tried[1][chosen], tried[2][chosen]
-
-
-def _slopes(rnn: CTRNN, which: str, tried: tuple[Ints, Ints, Ints], loss: Loss) -> NDArray[Any]:
-    """The size of the gradient at synapses of weight 0, as far as their constraint lets them follow it."""
-    layer, net = getattr(rnn, which), rnn.net
-    old = net.synapses(which)
-    synapses, index, order = _joined(old, np.arange(old.size), tried)
-    with layer.trial():
-        try:
-            device = layer.crow.device
-            plasticity = None
-            if layer.plasticity is not None:
-                tested = layer.plasticity.new_ones(len(tried[0]))
-                plasticity = torch.cat([layer.plasticity, tested])[torch.from_numpy(order).to(device)]
-            layer.split(None)
-            take_synapses(rnn, which, synapses, torch.from_numpy(index).to(device), plasticity)
-            (slope,) = torch.autograd.grad(loss(), layer.parts)
-        finally:
-            rnn.net = net
-    found = np.empty(len(tried[0]))
-    new = index < 0
-    found[order[new] - old.size] = slope.abs().cpu().numpy()[new]
-    return found
-
-
-def _joined(old: Synapses, kept: Ints, born: tuple[Ints, Ints, Ints]) -> tuple[Synapses, Ints, Ints]:
-    """The synapses that stay and those that come, without what is known of them but the weight.
-
-    Also (synapse,) which old one each is, -1 for a new one, and its place in the two lists laid end to end.
-    """
-    post = np.concatenate([old.post[kept].astype(np.int64), born[0]])
-    pre = np.concatenate([old.pre[kept].astype(np.int64), born[1]])
-    order = np.lexsort((pre, post))
-    index = np.concatenate([kept, np.full(len(born[0]), -1)])[order]
-    weight = None
-    if old.weight is not None:
-        weight = np.concatenate([old.weight[kept], np.full(len(born[0]), np.nan)])[order]
-    return Synapses(old.shape, post[order], pre[order], weight), index, order
-
-
-@torch.no_grad()
-def _carry(optimizer: Optimizer, before: nn.Parameter, now: nn.Parameter, source: Tensor) -> None:
-    """Let the optimizer's state of a parameter follow the synapses."""
-    for group in optimizer.param_groups:
-        group["params"] = [now if parameter is before else parameter for parameter in group["params"]]
-    state = optimizer.state.pop(before, {})
-    stays = source >= 0
-    for name, entry in state.items():
-        if isinstance(entry, Tensor) and entry.ndim and entry.shape == before.shape:
-            fill = entry.mean() if name in _SQUARES and len(entry) else 0
-            carried = entry[source.clamp(min=0)] if len(entry) else entry.new_zeros(len(source))
-            state[name] = torch.where(stays, carried, fill)
-    if state:
-        optimizer.state[now] = state

@@ -62,8 +62,8 @@ def weights(net: Connectome, *, ax: Axes | None = None) -> Figure:
     """The hidden weights as a matrix with borders of areas: rows post, columns pre.
 
     Blue is negative, red positive, grey near 0, white no synapse. The colours end at the 99th percentile of
-    |weight|; where weights are beyond, their bar ends in a point. Beyond 600 neurons a pixel shows the mean
-    weight of the synapses under it.
+    |weight|; where weights are beyond, their bar ends in a point, and where all have one sign, it begins or
+    ends at 0. Beyond 600 neurons a pixel shows the mean weight of the synapses under it.
 
     Args:
         net: a network with weights, such as `rnn.to_connectome()`.
@@ -83,17 +83,12 @@ def weights(net: Connectome, *, ax: Axes | None = None) -> Figure:
     check_ax(call, ax)
     check_weights(call, net, "hidden")
     values = bins.synapse_means(net.hidden)
-    shown = np.abs(values[np.isfinite(values)])
-    limit = (float(np.quantile(shown, 0.99)) or float(shown.max()) or 1.0) if shown.size else 1.0
+    shown = values[np.isfinite(values)]
+    size = np.abs(shown)
+    limit = (float(np.quantile(size, 0.99)) or float(size.max()) or 1.0) if size.size else 1.0
     step = bins.steps(net.hidden.shape)[0]
     label = "weight" if step == 1 else f"mean weight of {step} × {step} pairs"
-    return _draw(
-        ax,
-        net.areas,
-        np.ma.masked_invalid(values),
-        label,
-        {"cmap": signed_colors(), "vmin": -limit, "vmax": limit},
-    )
+    return _draw(ax, net.areas, np.ma.masked_invalid(values), label, _signed(shown, limit))
 
 
 def area_matrix(
@@ -143,13 +138,23 @@ def area_matrix(
         high = above.max() if above.max() > above.min() else 1.01 * above.max()
         options = {"cmap": _RISING, "norm": LogNorm(above.min(), high)}
     elif (known < 0).any():
-        limit = float(np.abs(known).max()) or 1.0
-        options = {"cmap": signed_colors(), "vmin": -limit, "vmax": limit}
+        options = _signed(known, float(np.abs(known).max()))
     else:
         options = {"cmap": _RISING, "vmin": 0.0, "vmax": float(known.max(initial=0.0)) or 1.0}
     nodes = [Node(area.name, "area", i, i + 1) for i, area in enumerate(net.areas)]
     label = _LABELS.get(quantity, quantity.replace("_", " "))
     return _draw(ax, nodes, np.ma.masked_invalid(table), label, options, written=len(nodes) <= _WRITTEN)
+
+
+def _signed(shown: Any, limit: float) -> dict[str, Any]:
+    """The shades from -limit to limit, or from 0 on where no number shown has the other sign."""
+    negative = bool((shown < 0).any())
+    positive = bool((shown > 0).any()) or not negative
+    return {
+        "cmap": signed_colors(negative, positive),
+        "vmin": -limit if negative else 0.0,
+        "vmax": limit if positive else 0.0,
+    }
 
 
 def _draw(

@@ -241,10 +241,12 @@ def legend(
             left += needed
 
 
-def signed_colors() -> Colormap:
-    """From blue (negative) to red; at 0 a grey so dark that a weak synapse, one pixel on white, is seen."""
+def signed_colors(negative: bool = True, positive: bool = True) -> Colormap:
+    """From blue (negative) to red, or the half of one sign, which begins or ends with the colour of 0.
+
+    That is a grey so dark that a weak synapse, one pixel on white, is seen.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list(
-        "signed", ["#1F3FA8", "#5A7BD0", "#A6A6A6", "#D8604A", "#A50021"]
-    )
+    colors = ["#1F3FA8", "#5A7BD0", "#A6A6A6", "#D8604A", "#A50021"]
+    return LinearSegmentedColormap.from_list("signed", colors[0 if negative else 2 : 5 if positive else 3])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from graphrnn.training.benchmark import BackendResult, Benchmark, TrainingStep, benchmark, peak_memory
+from graphrnn.training.benchmark import BackendResult, Benchmark, benchmark
 from graphrnn.training.checkpoints import load_checkpoint, save_checkpoint
 from graphrnn.training.evaluation import Evaluation, evaluate
 from graphrnn.training.loop import EpochMetrics, History, fit
+from graphrnn.training.memory import peak_memory
 from graphrnn.training.penalties import (
     Activity,
     Dimensionality,
@@ -20,6 +21,7 @@ from graphrnn.training.penalties import (
     WiringCost,
 )
 from graphrnn.training.timing import machine, time_in_turns
+from graphrnn.training.training_step import TrainingStep
 
 __all__ = [
     "Activity",

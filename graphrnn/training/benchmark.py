@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from graphrnn import _checks, io
+from graphrnn import _checks
 from graphrnn.connectome import Connectome
-from graphrnn.graph import AreaGraph
 from graphrnn.kernels import (
     BACKENDS,
     GATHER_WIDTH,
@@ -26,23 +23,20 @@ from graphrnn.kernels import (
     gather,
 )
 from graphrnn.nn import CTRNN
-from graphrnn.training.memory import in_new_process, peak_of
+from graphrnn.training.memory import peak_memory
 from graphrnn.training.timing import machine, time_in_turns
+from graphrnn.training.training_step import TrainingStep
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BackendResult", "Benchmark", "TrainingStep", "benchmark", "peak_memory", "peak_of_training"]
+__all__ = ["BackendResult", "Benchmark", "benchmark"]
 
 _DENSE_WORK = 10**10  # neurons² · time · batch up to which the dense reference takes part, about a second
 _GATHERED = 2 * 10**7  # rows per timed gather: enough to start the threads for
 _GATHER = "gather"
-_HERE = "graphrnn.training.benchmark:peak_of_training"
-_ROUNDING = {
-    "exact": 1e-3,
-    "tf32": 1e-2,
-    "bf16": 5e-2,
-}  # largest relative difference between backends that is
+# Up to which relative difference between backends it is rounding.
+_ROUNDING = {"exact": 1e-3, "tf32": 1e-2, "bf16": 5e-2}
 
 
 @dataclass(frozen=True)
@@ -273,69 +267,6 @@ def _chosen(
     return available, left_out
 
 
-class TrainingStep:
-    """One whole training step of a network: forward, squared error, backward, Adam; float32.
-
-    Two of the same network start from the same weights, inputs and targets, whatever the backend.
-
-    Args:
-        net: the network.
-        backend: the backend of the recurrence.
-        time_steps: T of a sequence.
-        batch: trials in a step.
-        device: where it runs.
-        precision: of products.
-        dt: time step in ms.
-    """
-
-    def __init__(
-        self,
-        net: Connectome,
-        backend: str,
-        time_steps: int,
-        batch: int,
-        device: torch.device | str = "cpu",
-        precision: str = "exact",
-        dt: float = 10.0,
-    ) -> None:
-        random = torch.Generator().manual_seed(0)
-        # Made on the CPU, by "auto": the weights are the same on every device.
-        # One τ, because dt would have to fit the areas' own; the speed is the same.
-        rnn = CTRNN(
-            net,
-            dt=dt,
-            tau=10 * dt,
-            precision=precision,
-            generator=random,
-            device="cpu",
-            dtype=torch.float32,
-        )
-        self.rnn = rnn.to(device)
-        self.rnn.backend = backend
-        self.optimizer = torch.optim.Adam(self.rnn.parameters(), lr=1e-4)
-        self.x = torch.randn(batch, time_steps, net.n_inputs, generator=random).to(device)
-        self.y = torch.randn(batch, time_steps, net.n_readouts, generator=random).to(device)
-        # Without input, zero would stay zero.
-        start = torch.randn(batch, net.n_neurons, generator=random).to(device)
-        self.start = None if net.n_inputs else start
-
-    def __call__(self) -> Tensor:
-        """Takes a step and returns its loss."""
-        self.optimizer.zero_grad()
-        readout, rates, _ = self.rnn(self.x, self.start)
-        # Without readouts, what the neurons do has to serve.
-        loss = (readout - self.y).square().mean() if self.y.numel() else rates.square().mean()
-        torch.autograd.backward(loss)
-        self.optimizer.step()
-        return loss.detach()
-
-    @property
-    def gradient(self) -> float:
-        """Norm of the gradient of the recurrent weights in the last step."""
-        gradient = self.rnn.hidden.values.grad
-        return 0.0 if gradient is None else float(gradient.norm())
-
-
 def _spread(numbers: Sequence[float]) -> float:
     """Largest difference between numbers, relative to the largest of them."""
     if len({str(number) for number in numbers}) == 1:  # NaN equals itself here
@@ -363,66 +294,3 @@ def _plain_loop(rnn: CTRNN) -> tuple[Callable[[], Any] | None, int]:
         return gather(values, pattern, rates, out=out, repeat=repeat, threads=threads)
 
     return plain_loop, repeat * len(values)
-
-
-def peak_memory(
-    net: Connectome,
-    backends: Sequence[str],
-    time_steps: int,
-    batch: int,
-    device: torch.device | str = "cpu",
-    precision: str = "exact",
-    dt: float = 10.0,
-) -> dict[str, int | None]:
-    """Peak memory of training steps in bytes, each backend in a process of its own.
-
-    Counted is what a process needs at most during two training steps, Adam and the network's weights and
-    index arrays included, above what it had when the packages were imported, a step of a tiny network
-    taken, and the `Connectome` loaded. On a GPU it is the device's memory.
-
-    Args:
-        net: the network.
-        backends: their names.
-        time_steps: T of a sequence.
-        batch: trials in a step.
-        device: "cpu" or "cuda".
-        precision: of products.
-        dt: time step in ms.
-
-    Returns:
-        Backend → bytes; None where the process failed or the system does not say.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.npz"
-        io.write(net, path)
-        size = {"time_steps": time_steps, "batch": batch, "device": str(device)}
-        how = {"precision": precision, "dt": dt}
-        threads = torch.get_num_threads()
-        return {
-            name: in_new_process(_HERE, path=str(path), backend=name, threads=threads, **size, **how)
-            for name in backends
-        }
-
-
-def peak_of_training(
-    path: str,
-    backend: str,
-    time_steps: int,
-    batch: int,
-    device: str,
-    threads: int,
-    precision: str,
-    dt: float,
-) -> int | None:
-    """Peak memory of training steps of the network in a file, in this process."""
-    torch.set_num_threads(threads)
-    tiny = AreaGraph()
-    tiny.add_area("area", 8)
-    tiny.project("area", "area")
-    TrainingStep(tiny.compile(0), backend, 2, 2, device, precision)()  # loads what is loaded late
-    net = io.read(path)
-    if not isinstance(net, Connectome):
-        raise TypeError(f"`peak_of_training({path!r}, ...)` needs a file with a Connectome.")
-    return peak_of(
-        lambda: TrainingStep(net, backend, time_steps, batch, device, precision, dt), torch.device(device)
-    )

@@ -7,15 +7,85 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["in_new_process", "peak_of"]
+from graphrnn import io
+from graphrnn.connectome import Connectome
+from graphrnn.graph import AreaGraph
+from graphrnn.training.training_step import TrainingStep
 
+__all__ = ["in_new_process", "peak_memory", "peak_of", "peak_of_training"]
+
+_HERE = "graphrnn.training.memory:peak_of_training"
 _STATUS = Path("/proc/self/status")
+
+
+def peak_memory(
+    net: Connectome,
+    backends: Sequence[str],
+    time_steps: int,
+    batch: int,
+    device: torch.device | str = "cpu",
+    precision: str = "exact",
+    dt: float = 10.0,
+) -> dict[str, int | None]:
+    """Peak memory of training steps in bytes, each backend in a process of its own.
+
+    Counted is what a process needs at most during two training steps, Adam and the network's weights and
+    index arrays included, above what it had when the packages were imported, a step of a tiny network
+    taken, and the `Connectome` loaded. On a GPU it is the device's memory.
+
+    Args:
+        net: the network.
+        backends: their names.
+        time_steps: T of a sequence.
+        batch: trials in a step.
+        device: "cpu" or "cuda".
+        precision: of products.
+        dt: time step in ms.
+
+    Returns:
+        Backend → bytes; None where the process failed or the system does not say.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.npz"
+        io.write(net, path)
+        size = {"time_steps": time_steps, "batch": batch, "device": str(device)}
+        how = {"precision": precision, "dt": dt}
+        threads = torch.get_num_threads()
+        return {
+            name: in_new_process(_HERE, path=str(path), backend=name, threads=threads, **size, **how)
+            for name in backends
+        }
+
+
+def peak_of_training(
+    path: str,
+    backend: str,
+    time_steps: int,
+    batch: int,
+    device: str,
+    threads: int,
+    precision: str,
+    dt: float,
+) -> int | None:
+    """Peak memory of training steps of the network in a file, in this process."""
+    torch.set_num_threads(threads)
+    tiny = AreaGraph()
+    tiny.add_area("area", 8)
+    tiny.project("area", "area")
+    TrainingStep(tiny.compile(0), backend, 2, 2, device, precision)()  # loads what is loaded late
+    net = io.read(path)
+    if not isinstance(net, Connectome):
+        raise TypeError(f"`peak_of_training({path!r}, ...)` needs a file with a Connectome.")
+    return peak_of(
+        lambda: TrainingStep(net, backend, time_steps, batch, device, precision, dt), torch.device(device)
+    )
 
 
 def in_new_process(function: str, **arguments: Any) -> int | None:

@@ -30,7 +30,7 @@ def measured() -> int:
     """
     why = native.missing()
     if why is not None:
-        raise ValueError(f"`calibrate(...)` needs the compiled library: {why}. Install a C++ compiler first.")
+        raise ValueError(f"`calibrate(...)` needs the compiled library: {why}.")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -64,22 +64,28 @@ class Tensors(ctypes.Structure):
     ]
 
 
+_BUILD = (
+    "with a C++17 compiler `pip install .` in the sources of graphrnn builds it (on Linux and macOS; CMake "
+    "comes along)"
+)
+
+
 @cache
 def library() -> ctypes.PyDLL | str:
-    """The library, or half a sentence that says why there is none.
+    """The library, or half a sentence that says why there is none and how to get it.
 
     PyDLL, because the library itself gives the interpreter's lock back and takes it again when it
     asks for signals; an exception that it finds then surfaces from the call.
     """
     found = sorted(Path(__file__).parent.glob("_graphrnn_native.*"))
     if not found:
-        return "graphrnn was installed without its compiled library"
+        return f"graphrnn was installed without its compiled library; {_BUILD}"
     try:
         loaded = ctypes.PyDLL(str(found[0]))
     except OSError as error:
-        return f"its compiled library does not load ({error})"
+        return f"its compiled library does not load ({error}); {_BUILD}"
     if loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + ctypes.sizeof(Tensors):
-        return "its compiled library belongs to another version of graphrnn"
+        return f"its compiled library belongs to another version of graphrnn; {_BUILD}"
     loaded.graphrnn_take.restype, loaded.graphrnn_take.argtypes = pointer, [int64]
     loaded.graphrnn_give.restype, loaded.graphrnn_give.argtypes = None, [pointer, int64]
     return loaded
