@@ -12,41 +12,56 @@ from graphrnn.kernels import _arguments
 from graphrnn.kernels._precision import check_precision
 from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
+from graphrnn.kernels.backends import choose_backend
 from graphrnn.kernels.contract import Problem, numbers_of, patterns_of
 from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["check_problem"]
+__all__ = ["settle"]
+
+_CALL = "recurrence"
+_settled: Remembered[str] = Remembered(at_most=8)
 
 
-_fitting: Remembered[None] = Remembered(at_most=8)
-
-
-def check_problem(problem: Problem, checkpoint: int | None) -> None:
-    """Refuse what `recurrence` cannot run, by the names of its arguments."""
-    call, numbers = "recurrence", numbers_of(problem)
-    try:  # tensors of the same shape, type and device as before fit as they did before
-        form = tuple([one if one is None else (one.shape, one.dtype, one.device) for one in numbers])
-    except AttributeError:  # something is no tensor
-        form = None
-    if form is None or torch.compiler.is_compiling():
-        _check_fit(call, problem)
-    else:
-        _fitting.get(patterns_of(problem), form, lambda: _check_fit(call, problem))
+def settle(problem: Problem, checkpoint: int | None, backend: str) -> str:
+    """Refuse what `recurrence` cannot run, by the names of its arguments; the backend that runs the rest."""
+    name = _settled_before(problem, backend) or _settle(problem, backend)
     if problem.rate_noise is not None and problem.rate_noise.requires_grad:
         raise ValueError(
-            f"`{call}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
+            f"`{_CALL}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
         )
-    _checks.one_of(call, "activation", problem.activation, ACTIVATIONS)
-    check_precision(call, problem.precision, problem.hidden.values.dtype)
     if checkpoint is None:
-        return
-    _checks.count(call, "checkpoint", checkpoint)
+        return name
+    _checks.count(_CALL, "checkpoint", checkpoint)
     if problem.r0.ndim == 3:
         raise ValueError(
-            f"`{call}` keeps the rates of every step under delays, which read those of several steps before. "
-            "Leave `checkpoint` out."
+            f"`{_CALL}` keeps the rates of every step under delays, which read those of several steps "
+            "before. Leave `checkpoint` out."
         )
+    return name
+
+
+def _settled_before(problem: Problem, backend: str) -> str | None:
+    """What was settled for tensors of the same shape, type and device, which fit as those did.
+
+    None where that cannot be told: something is no tensor or no text, or torch.compile looks on.
+    """
+    words = backend, problem.activation, problem.precision
+    if torch.compiler.is_compiling() or not all(isinstance(word, str) for word in words):
+        return None
+    try:
+        form = [one if one is None else (one.shape, one.dtype, one.device) for one in numbers_of(problem)]
+    except AttributeError:
+        return None
+    return _settled.get(patterns_of(problem), (words, *form), lambda: _settle(problem, backend))
+
+
+def _settle(problem: Problem, backend: str) -> str:
+    _check_fit(_CALL, problem)
+    _checks.one_of(_CALL, "activation", problem.activation, ACTIVATIONS)
+    values, precision = problem.hidden.values, problem.precision
+    check_precision(_CALL, precision, values.dtype)
+    return choose_backend(backend, values.device, values.dtype, precision).name
 
 
 def _check_fit(call: str, problem: Problem) -> None:

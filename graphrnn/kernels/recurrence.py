@@ -9,8 +9,8 @@ from torch import Tensor
 
 from graphrnn.kernels import reference
 from graphrnn.kernels._node import run_node
-from graphrnn.kernels._problem import check_problem
-from graphrnn.kernels.backends import REFERENCE, choose_backend
+from graphrnn.kernels._problem import settle
+from graphrnn.kernels.backends import REFERENCE
 from graphrnn.kernels.contract import Matrix, Problem
 from graphrnn.kernels.pattern import Pattern
 
@@ -99,8 +99,7 @@ def recurrence(
     problem = Problem(
         *(hidden, input, readout, x, bias, drive, alpha, v0, r0, rate_noise), activation, precision
     )
-    check_problem(problem, checkpoint)
-    name = choose_backend(backend, values.device, values.dtype, precision).name
+    name = settle(problem, checkpoint, backend)
     every = checkpoint or problem.steps
     if name == REFERENCE:
         rates, v, output = reference.recurrence(problem)

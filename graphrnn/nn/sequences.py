@@ -43,8 +43,8 @@ def start(
         alone: whether x is one trial without a batch, and the state likewise.
     """
     if state is None:
-        v = v0[:, None].expand(-1, batch)
-        return v, f(v)
+        v, r = (one[:, None].expand(-1, batch) for one in (v0, f(v0)))
+        return v, r
     call, n = "rnn(x, state)", len(v0)
     if not isinstance(state, State | Tensor):
         raise TypeError(
