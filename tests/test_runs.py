@@ -132,12 +132,16 @@ def outcome(module, path, in_runs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "start", counted)
         patch.setattr(_xml, "_LARGE", 0)
+        patch.setattr(_xml, "_PLACE", random.Random(0))  # of two faults the same one is met first
         patch.setattr(_xml, "_check_form", lambda *given: check(*given) and in_runs)
         try:
             _xml.parse("read", path, reader)
         except ValueError as error:
             return str(error), counts
     return state_of(reader), counts
+
+
+DEEP = "its elements nest deeper than 50"
 
 
 def assert_same(module, path, content, **sizes):
@@ -234,10 +238,10 @@ def test_only_utf_8_is_read_in_runs(folder, encoding, in_runs):
     assert assert_same(gexf, folder / "net.gexf", text.encode(encoding))["node"] == (2 if in_runs else 99)
 
 
-def test_what_is_not_known_to_be_whole_is_not_read_in_runs(folder):
+def test_what_is_not_whole_is_refused_before_an_element_is_looked_at(folder):
     nodes = "".join(map(NODE.format, range(99)))
     text = f'<gexf><!-- {"<" * 2000} --><graph defaultedgetype="directed"><nodes>{nodes}<node id="&"/></nodes></graph></gexf>'
-    assert assert_same(gexf, folder / "net.gexf", text.encode())["node"] == 99
+    assert assert_same(gexf, folder / "net.gexf", text.encode())["node"] == 0
 
 
 GEPHI = """<?xml version='1.0' encoding='UTF-8'?>
@@ -337,12 +341,36 @@ def test_a_large_file_is_read_in_runs(folder, module, ending, monkeypatch):
     assert met["edge"] == met["node"] == 2  # the first one, and that with marks
 
 
-@given(
-    parts=st.lists(st.sampled_from(["<a>", "<a b='/'>", "</a>", "<a/>", "/", "text", ">", " "])),
-    at=st.integers(0, 99),
+@pytest.mark.parametrize(
+    "opened", ["<a>", "<a><!--</a></a>-->", "<a>/>", "<a b='/>'>", "<a><![CDATA[</a>]]>", "<a><?b </a>?>"]
 )
-def test_open_elements_are_counted_over_the_ends_of_blocks(parts, at):
-    text = "".join(parts).encode() + b" "
-    blocks = text[:at], text[at:]
-    counted = _xml._opened(b" " + blocks[0]) + _xml._opened((b" " + blocks[0])[-1:] + blocks[1])
-    assert counted == text.count(b"<") - 2 * text.count(b"</") - text.count(b"/>")
+def test_elements_within_each_other_are_refused_before_they_take_memory(folder, opened):
+    count = 20_000_000 // len(opened)
+    ends = b"<graphml><graph>", b"</graph></graphml>"
+    (folder / "deep.graphml").write_bytes(ends[0] + opened.encode() * count + b"</a>" * count + ends[1])
+    parsed, parse = [], _xml._parse_looking_deep
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            _xml, "_parse_looking_deep", lambda parser, block: parsed.append(block) or parse(parser, block)
+        )
+        with pytest.raises(ValueError, match=DEEP):
+            gr.io.read(folder / "deep.graphml")
+    assert len(parsed) <= 2  # blocks of half a MB
+
+
+def test_comments_do_not_end_the_reading_in_runs(folder, monkeypatch):
+    lines = [f'<edge source="{k % 7}" target="{k % 11}"/>' for k in range(90_000)]
+    lines[100:5000] = ["<!-- a comment -->" + line for line in lines[100:5000]]
+    nodes = "".join(f'<node id="{k}"/>' for k in range(11))
+    text = f'<graphml><graph edgedefault="directed">{nodes}{"".join(lines)}</graph></graphml>'
+    (folder / "noted.graphml").write_text(text)
+    assert len(text) > _xml._LARGE
+    met, start = Counter(), graphml._Reader.start
+
+    def counted(self, tag, attributes):
+        met[tag] += 1
+        start(self, tag, attributes)
+
+    monkeypatch.setattr(graphml._Reader, "start", counted)
+    assert gr.io.read(folder / "noted.graphml").hidden.size == 77
+    assert met["edge"] < 10_000

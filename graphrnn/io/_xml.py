@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
-
-import numpy as np
 
 from graphrnn.io._progress import progress
 from graphrnn.io._runs import Handler, Reader, Runs
@@ -31,8 +31,9 @@ _LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 19  # bytes
 _END = 1 << 20  # bytes in which the root element ends
 _LONGEST = 1 << 22  # bytes of a tag with its attributes
-_OPEN = 1000  # elements, at about which the first look ends
+_PIECE = 1 << 13  # bytes of a block that are looked at for how deep they nest
 _DEEPEST = 50  # elements within each other; a graph needs eight
+_PLACE = random.SystemRandom()  # nobody's seed
 _LINES = 1 << 16  # that are written together
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
@@ -70,10 +71,15 @@ def parse(call: str, path: Path, reader: Reader) -> None:
         ) from error
 
 
-def _feed(parser: Any, read: Callable[[int], bytes], update: Callable[[int], object]) -> None:
+def _feed(
+    parser: Any,
+    read: Callable[[int], bytes],
+    update: Callable[[int], object],
+    parse: Callable[[bytes], object] | None = None,
+) -> None:
     fed = 0
     while block := read(_BLOCK):
-        parser.Parse(block, False)
+        (parse or parser.Parse)(block)
         update(len(block))
         fed += len(block)
         if fed - parser.CurrentByteIndex > _LONGEST:  # the parser keeps what it has not understood yet
@@ -102,39 +108,49 @@ def _check_end(call: str, path: Path) -> None:
 def _check_form(file: BinaryIO, update: Callable[[int], object]) -> bool:
     """Refuse what is no XML, several times sooner than its elements are looked at.
 
-    The parser remembers every element that is open, so this ends where many are: the reading knows how deep.
-
     Returns:
-        Whether it looked at all of the file, and that is in UTF-8.
+        Whether it is in UTF-8.
     """
     encodings = ["utf-16" if b"\0" in file.read(4) else "utf-8"]
     file.seek(0)
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.XmlDeclHandler = lambda _, encoding, __: encodings.append(encoding or "utf-8")
-    opened, last = 0, b" "
-
-    def blocks(size: int) -> bytes:
-        nonlocal opened, last
-        block = file.read(size)
-        opened += _opened(last + block)
-        last = block[-1:]
-        return block if opened < _OPEN else b""
-
-    try:
-        _feed(parser, blocks, update)
-    except expat.ExpatError:
-        if opened < _OPEN:
-            raise
-    return opened < _OPEN and {encoding.lower() for encoding in encodings} == {"utf-8"}
+    _feed(parser, file.read, update, partial(_parse_looking_deep, parser))
+    return {encoding.lower() for encoding in encodings} == {"utf-8"}
 
 
-def _opened(block: bytes) -> int:
-    """How many more elements a block opens than it closes; it begins with the last byte of that before."""
-    letters = np.frombuffer(block, np.uint8)
-    begins, ends = np.flatnonzero(letters[:-1] == ord("<")), np.flatnonzero(letters[1:] == ord(">"))
-    closing, single = letters[begins + 1] == ord("/"), letters[ends] == ord("/")
-    return int(begins.size - 2 * np.count_nonzero(closing) - np.count_nonzero(single))
+def _parse_looking_deep(parser: Any, block: bytes) -> None:
+    """Parse a block, and look in a short piece of it how deep elements nest.
+
+    The parser remembers every element that is open, and to count them all takes too long. A file that opens
+    far too many opens some in nearly every piece; nobody can tell beforehand where those are.
+    """
+    at, depth = _PLACE.randrange(len(block)), _Depth()
+    parser.Parse(block[:at], False)
+    parser.StartElementHandler = lambda *_: depth.start()
+    parser.EndElementHandler = lambda _: depth.end()
+    parser.Parse(block[at : at + _PIECE], False)
+    parser.StartElementHandler = parser.EndElementHandler = None
+    parser.Parse(block[at + _PIECE :], False)
+
+
+class _Depth:
+    """How deep elements nest, from where one begins to look."""
+
+    def __init__(self) -> None:
+        self._now = self._least = 0
+
+    def start(self) -> None:
+        self._now += 1
+        if self._now - self._least > _DEEPEST:
+            raise RefusedError(
+                f"its elements nest deeper than {_DEEPEST}. A graph needs eight; take another copy"
+            )
+
+    def end(self) -> None:
+        self._now -= 1
+        self._least = min(self._least, self._now)
 
 
 def _refuse_doctype(*_: object) -> None:
@@ -143,22 +159,16 @@ def _refuse_doctype(*_: object) -> None:
 
 def _parser(handler: Handler) -> Any:
     """A parser that passes elements on, and refuses what can be used to attack a reader."""
-    depth = 0
+    depth = _Depth()
     texts: list[str] = []
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > _DEEPEST:
-            raise RefusedError(
-                f"its elements nest deeper than {_DEEPEST}. A graph needs eight; take another copy"
-            )
+        depth.start()
         texts.clear()
         handler.start(tag.rpartition(":")[2] if ":" in tag else tag, attributes)
 
     def end(tag: str) -> None:
-        nonlocal depth
-        depth -= 1
+        depth.end()
         handler.end(tag.rpartition(":")[2] if ":" in tag else tag, "".join(texts))
         texts.clear()
 
