@@ -598,6 +598,18 @@ def test_a_tag_that_never_ends(ending):
     )
 
 
+@pytest.mark.parametrize("text", [b"a" * (40 << 20), b"&lt;" * (10 << 20), b"\n" * (10 << 20)])
+def test_a_text_that_never_ends(text):
+    content = (
+        b"<graphml><graph edgedefault='directed'><node id='a'><data key='k'>"
+        + text
+        + b"</data></node></graph></graphml>"
+    )
+    assert limited("long.graphml", content, 60) == (
+        "cannot read this file: it has a text of more than 4194304 bytes. No graph needs that; take another copy."
+    )
+
+
 GRAPHML = '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"/><graph edgedefault="directed">{}</graph></graphml>'
 
 

@@ -30,7 +30,7 @@ __all__ = [
 _LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 19  # bytes
 _END = 1 << 20  # bytes in which the root element ends
-_LONGEST = 1 << 22  # bytes of a tag with its attributes
+_LONGEST = 1 << 22  # bytes of a tag with its attributes, or of a text
 _PIECE = 1 << 13  # bytes of a block that are looked at for how deep they nest
 _DEEPEST = 50  # elements within each other; a graph needs eight
 _PLACE = random.SystemRandom()  # nobody's seed
@@ -172,11 +172,18 @@ def _parser(handler: Handler) -> Any:
         handler.end(tag.rpartition(":")[2] if ":" in tag else tag, "".join(texts))
         texts.clear()
 
+    def text(piece: str) -> None:
+        texts.append(piece)
+        if len(texts) > 1 and sum(map(len, texts)) > _LONGEST:
+            raise RefusedError(
+                f"it has a text of more than {_LONGEST} bytes. No graph needs that; take another copy"
+            )
+
     parser = expat.ParserCreate()
-    parser.buffer_text = True
+    parser.buffer_text = True  # few and large pieces
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = texts.append
+    parser.CharacterDataHandler = text
     return parser
 
 
