@@ -53,7 +53,15 @@ def test_every_source_is_compiled():
 # What only one kind of processor, compiler or system has stands under a condition that names it.
 
 OF_X86 = re.compile(r"\b(_mm\d*_\w+|__m(?:mask)?\d+\w*|__builtin_ia32_\w+|__builtin_cpu_\w+)\b|immintrin\.h")
-CONDITIONS = ("__AVX2__", "GRAPHRNN_AVX512", "GRAPHRNN_AVX2", "GRAPHRNN_X86", "__x86_64__", "__i386__")
+CONDITIONS = (
+    "__SSE2__",
+    "__AVX2__",
+    "GRAPHRNN_AVX512",
+    "GRAPHRNN_AVX2",
+    "GRAPHRNN_X86",
+    "__x86_64__",
+    "__i386__",
+)
 
 
 def unguarded(source):

@@ -51,9 +51,10 @@ struct Simd {
 
     static INLINE vec load(const T* from) { return *reinterpret_cast<const anywhere*>(from); }
     static INLINE void store(T* to, vec v) { *reinterpret_cast<anywhere*>(to) = v; }
+
     // Past the caches, to an address aligned to the register, for numbers that nobody reads soon. `drain` afterwards.
     static INLINE void stream(T* to, vec v) {
-#if defined(__AVX512F__)
+#if defined(GRAPHRNN_AVX512)
         if constexpr (Bytes == 64) return _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)v);
 #endif
 #if defined(__AVX2__)
@@ -69,6 +70,7 @@ struct Simd {
         _mm_sfence();
 #endif
     }
+
     static INLINE vec zero() { return vec{}; }
     static INLINE vec fill(T x) { return x - vec{}; }
 
