@@ -23,6 +23,7 @@ from cases import NETWORKS
 from test_io import Trap, error_of
 
 import graphrnn as gr
+from graphrnn.io import _xml
 
 NET = NETWORKS["measured_without_levels"]
 WEIGHTED = NET.with_weights(hidden=[0.5, -1.0, 2.0, 3.0, 0.25])
@@ -598,16 +599,46 @@ def test_a_tag_that_never_ends(ending):
     )
 
 
-@pytest.mark.parametrize("text", [b"a" * (40 << 20), b"&lt;" * (10 << 20), b"\n" * (10 << 20)])
+@pytest.mark.parametrize("text", [b"a" * (40 << 20), b"\n" * (40 << 20), b"<![CDATA[a]]>" * 600_000])
 def test_a_text_that_never_ends(text):
     content = (
         b"<graphml><graph edgedefault='directed'><node id='a'><data key='k'>"
         + text
         + b"</data></node></graph></graphml>"
     )
-    assert limited("long.graphml", content, 60) == (
-        "cannot read this file: it has a text of more than 4194304 bytes. No graph needs that; take another copy."
+    assert limited("long.graphml", content, 120) == (
+        "cannot read this file: it has a text of more than 33554432 letters. No graph needs that; take another copy."
     )
+
+
+def test_a_text_in_many_pieces_takes_no_longer_than_its_length(tmp_path):
+    whole = (
+        "<graphml><graph edgedefault='directed'><node id='a'><data key='k'>{}</data></node></graph></graphml>"
+    )
+    (tmp_path / "pieces.graphml").write_text(whole.format("<![CDATA[a]]>" * 200_000))
+    began = time.process_time()
+    assert gr.io.read(tmp_path / "pieces.graphml").n_neurons == 1
+    assert time.process_time() - began < 5  # where each piece was counted anew, minutes
+
+
+def test_names_without_end():
+    names = b"".join(b"<a%d/>" % k for k in range(400_000))
+    content = b"<graphml>" + names + b"</graphml>"
+    assert limited("names.graphml", content, 40) == (
+        "cannot read this file: it has more than 1000 names of elements and attributes. A graph has some tens; "
+        "take another copy."
+    )
+
+
+@pytest.mark.parametrize("ending", [".graphml", ".gexf"])
+def test_what_the_reader_would_refuse_is_not_written(tmp_path, ending, monkeypatch):
+    net = gr.MultiArea(dims=[1, 8, 1]).compile(seed=0)
+    monkeypatch.setattr(_xml, "_TEXT", 1000)
+    with pytest.raises(
+        ValueError, match="letters of areas, projections and provenance into XML, more than 500"
+    ):
+        gr.io.write(net, tmp_path / f"net{ending}")
+    assert not (tmp_path / f"net{ending}").exists()
 
 
 GRAPHML = '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"/><graph edgedefault="directed">{}</graph></graphml>'

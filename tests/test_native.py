@@ -135,6 +135,18 @@ def test_only_the_delays_that_some_synapse_has_take_room():
 
 
 @built
+def test_numbers_that_torch_negates_later_are_negated():
+    pattern = Pattern.from_pairs(post=[1], pre=[0], shape=(2, 2))
+    drive, start = torch._neg_view(torch.rand(3, 2, 1)), torch.zeros(2, 1)
+    given = torch.tensor([2.0]), pattern, drive, torch.ones(2), start, start
+    found, expected = (
+        recurrence(*given, activation="identity", backend=name).rates for name in ("native", "torch")
+    )
+    assert torch.equal(found, expected)
+    assert (found[0] < 0).all()
+
+
+@built
 def test_a_pattern_changed_in_place_is_another_pattern():
     mask = random_mask(33, 33, 0.3)
     drawn, mirrored = (draw(m, 9, 5) for m in (mask, mask[::-1, ::-1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import re
@@ -18,6 +19,7 @@ from graphrnn.io._tables import Column, Words
 
 __all__ = [
     "RefusedError",
+    "about_text",
     "cells_of",
     "check_directed",
     "escaped",
@@ -30,7 +32,10 @@ __all__ = [
 _LARGE = 1 << 21  # bytes
 _BLOCK = 1 << 19  # bytes
 _END = 1 << 20  # bytes in which the root element ends
-_LONGEST = 1 << 22  # bytes of a tag with its attributes, or of a text
+_LONGEST = 1 << 22  # bytes of a tag with its attributes
+_TEXT = 1 << 25  # letters of one text; to describe 100,000 projections takes 10 million
+_PIECE_OF_TEXT = 64  # bytes that a list takes for it
+_NAMES = 1000  # of elements and attributes, which the parser keeps; a graph has some tens
 _PIECE = 1 << 13  # bytes of a block that are looked at for how deep they nest
 _DEEPEST = 50  # elements within each other; a graph needs eight
 _PLACE = random.SystemRandom()  # nobody's seed
@@ -121,7 +126,7 @@ def _check_form(file: BinaryIO, update: Callable[[int], object]) -> bool:
 
 
 def _parse_looking_deep(parser: Any, block: bytes) -> None:
-    """Parse a block, and look in a short piece of it how deep elements nest.
+    """Parse a block, and look in a short piece of it how deep elements nest and how many names they have.
 
     The parser remembers every element that is open, and to count them all takes too long. A file that opens
     far too many opens some in nearly every piece; nobody can tell beforehand where those are.
@@ -132,6 +137,11 @@ def _parse_looking_deep(parser: Any, block: bytes) -> None:
     parser.EndElementHandler = lambda _: depth.end()
     parser.Parse(block[at : at + _PIECE], False)
     parser.StartElementHandler = parser.EndElementHandler = None
+    if len(parser.intern) > _NAMES:
+        raise RefusedError(
+            f"it has more than {_NAMES} names of elements and attributes. A graph has some tens; take "
+            "another copy"
+        )
     parser.Parse(block[at + _PIECE :], False)
 
 
@@ -162,25 +172,33 @@ def _parser(handler: Handler) -> Any:
     depth = _Depth()
     texts: list[str] = []
 
+    held = 0  # letters in `texts`, and what a piece takes itself
+
     def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal held
         depth.start()
         texts.clear()
+        held = 0
         handler.start(tag.rpartition(":")[2] if ":" in tag else tag, attributes)
 
     def end(tag: str) -> None:
+        nonlocal held
         depth.end()
         handler.end(tag.rpartition(":")[2] if ":" in tag else tag, "".join(texts))
         texts.clear()
+        held = 0
 
     def text(piece: str) -> None:
-        texts.append(piece)
-        if len(texts) > 1 and sum(map(len, texts)) > _LONGEST:
+        nonlocal held
+        held += len(piece) + _PIECE_OF_TEXT
+        if held > _TEXT:
             raise RefusedError(
-                f"it has a text of more than {_LONGEST} bytes. No graph needs that; take another copy"
+                f"it has a text of more than {_TEXT} letters. No graph needs that; take another copy"
             )
+        texts.append(piece)
 
     parser = expat.ParserCreate()
-    parser.buffer_text = True  # few and large pieces
+    parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = text
@@ -212,6 +230,17 @@ def escaped(call: str, text: str) -> str:
             ".npz or .parquet file."
         )
     return "".join(_MARKS.get(letter, letter) for letter in text) if _SPECIAL.search(text) else text
+
+
+def about_text(call: str, about: Mapping[str, Any]) -> str:
+    """What a network is about, escaped, as one text that the reader takes."""
+    text = json.dumps(about)
+    if len(text) > _TEXT // 2:  # so that the reader has some to spare
+        raise ValueError(
+            f"`{call}` cannot write {len(text):,} letters of areas, projections and provenance into "
+            f"XML, more than {_TEXT // 2:,}. Write a .npz file."
+        )
+    return escaped(call, text)
 
 
 def cells_of(call: str, column: Column) -> Iterator[str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from graphrnn.io._progress import progress
 from graphrnn.io._tables import Column, Tables
 from graphrnn.io._xml import (
     RefusedError,
+    about_text,
     cells_of,
     check_directed,
     escaped,
@@ -50,7 +50,7 @@ def write(call: str, thing: Connectome | AreaGraph, path: Path) -> None:
         "edge": _edges(tables, names, weights),
     }
     with replacing(call, path) as file, progress(f"writing {path.name}", len(tables.pre), " edges") as bar:
-        file.write(_HEAD.format(escaped(call, json.dumps(tables.about))).encode())
+        file.write(_HEAD.format(about_text(call, tables.about)).encode())
         for what, columns in (("node", tables.nodes), ("edge", edges)):
             file.write(f'<attributes class="{what}">\n'.encode())
             for name, column in columns.items():

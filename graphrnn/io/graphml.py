@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from graphrnn.io._progress import progress
 from graphrnn.io._tables import Column
 from graphrnn.io._xml import (
     RefusedError,
+    about_text,
     cells_of,
     check_directed,
     escaped,
@@ -49,7 +49,7 @@ def write(call: str, thing: Connectome | AreaGraph, path: Path) -> None:
                 key = f'id="{what[0]}{number}" for="{what}" attr.name="{name}" attr.type="{type_of(column)}"'
                 file.write(f"<key {key}/>\n".encode())
         file.write(b'<graph edgedefault="directed">\n')
-        file.write(f'<data key="{_ABOUT}">{escaped(call, json.dumps(tables.about))}</data>\n'.encode())
+        file.write(f'<data key="{_ABOUT}">{about_text(call, tables.about)}</data>\n'.encode())
         for what, columns in (("node", tables.nodes), ("edge", tables.edges)):
             lines = _elements(call, what, opened[what], columns)
             write_lines(file, lines, bar.update if what == "edge" else bool)

@@ -130,7 +130,7 @@ class NativeBackend:
 
 def _run(name: str, setup: _Setup, tensors: tuple[Tensor | None, ...]) -> None:
     """Calls a function of the library; keeps the tensors alive that it points to."""
-    kept = [None if tensor is None else tensor.contiguous() for tensor in tensors]
+    kept = [None if tensor is None else tensor.resolve_neg().contiguous() for tensor in tensors]
     addresses = native.Tensors(*(None if tensor is None else tensor.data_ptr() for tensor in kept))
     native.call(name, ctypes.byref(setup.fields), ctypes.byref(addresses))
 
