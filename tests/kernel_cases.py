@@ -15,6 +15,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 SLOW = frozenset({"triton"})  # where its kernels are interpreted; it takes fewer of the same tests
 ALL = frozenset({"input", "bias", "drive", "readout"})
+ONE_BY_ONE = ("values", "drive", "alpha", "v0", "r0", "x", "bias", "readout_bias")
 
 
 def skip_where_missing(backend, device="cpu"):
@@ -77,7 +78,7 @@ class Network(NamedTuple):
             for name in ("input", "readout")
             if f"{name}_values" in leaf
         }
-        one_by_one = {name: leaf.get(name) for name in ("values", "drive", "alpha", "v0", "r0", "x", "bias")}
+        one_by_one = {name: leaf.get(name) for name in ONE_BY_ONE}
         return {"pattern": self.patterns["values"], "rate_noise": self.rate_noise, **matrix, **one_by_one}
 
 
@@ -106,6 +107,8 @@ def draw(mask, steps, batch, parts=ALL, *, noisy=False, n_inputs=3, n_readouts=2
     leaves["alpha"] = 0.1 + 0.9 * torch.rand(n, generator=generator, dtype=torch.float64)
     leaves |= {"v0": normal(n, batch), "r0": normal(n, batch)}
     noise = 0.3 * normal(steps, n, batch) if noisy else None
+    if "readout" in parts and "bias" in parts:
+        leaves["readout_bias"] = normal(n_readouts)
     return Network({name: pattern_of(m) for name, m in masks.items()}, leaves, noise)
 
 

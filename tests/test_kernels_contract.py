@@ -18,6 +18,7 @@ from kernel_cases import (
     pattern_of,
     random_mask,
     skip_where_missing,
+    weighed,
 )
 
 from graphrnn.kernels import ACTIVATIONS, BACKENDS, Matrix, Wanted, available_backends, csr, recurrence
@@ -108,8 +109,31 @@ def test_no_neuron_at_all(backend):
     drawn = draw(np.zeros((0, 0), bool), 3, 2)
     result = outputs_and_gradients(drawn, backend=backend)
     assert result["rates"].shape == (3, 0, 2)
-    assert torch.equal(result["output"], torch.zeros(3, 2, 2, dtype=torch.float64))
+    assert torch.equal(result["output"], drawn.leaves["readout_bias"][:, None].expand(3, 2, 2))
     assert torch.equal(result["gradient of x"], torch.zeros(3, 3, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("checkpoint", [None, 3])
+@pytest.mark.parametrize("alike", [False, True], ids=["each trial", "all trials alike"])
+@pytest.mark.parametrize("noisy", [False, True], ids=["noiseless", "noisy"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rates_before_the_first_step_are_those_of_v0(backend, activation, noisy, alike, checkpoint):
+    skip_some(backend, noisy and checkpoint is None)
+    drawn = draw(*NETWORKS["sparse"], noisy=noisy)
+    batch = drawn.leaves["v0"].shape[1]
+
+    def found(backend, told):
+        leaves = {name: leaf.detach().requires_grad_() for name, leaf in drawn.leaves.items() if name != "r0"}
+        v0 = leaves["v0"] = (drawn.leaves["v0"][:, :1] if alike else drawn.leaves["v0"]).requires_grad_()
+        whole = v0.expand(-1, batch)
+        r0 = ACTIVATIONS[activation].function(whole) if told else None
+        given = drawn.arguments({**leaves, "v0": whole, "r0": r0})
+        run = recurrence(**given, backend=backend, activation=activation, checkpoint=checkpoint)
+        gradients = torch.autograd.grad(weighed(run), leaves.values())
+        return dict(zip(("rates", "v", "output", *leaves), (*run, *gradients), strict=True))
+
+    assert_same(found(backend, told=False), found("reference", told=True), 1e-12)
 
 
 @pytest.mark.parametrize("noisy", [False, True], ids=["noiseless", "noisy"])

@@ -42,8 +42,7 @@ def delayed(mask, steps, batch, longest, **options):
 
 def brute_force(network, synapses, activation="relu"):
     """One step after the other, one synapse after the other, with a buffer of rates."""
-    names = ("values", "input_values", "readout_values", "x", "bias", "drive", "alpha", "v0", "r0")
-    leaves = {n: network.leaves[n].detach().clone().requires_grad_() for n in names if n in network.leaves}
+    leaves = {name: leaf.detach().clone().requires_grad_() for name, leaf in network.leaves.items()}
     leak, v, f = leaves["alpha"][:, None], leaves["v0"], ACTIVATIONS[activation].function
     buffer = list(leaves["r0"].unbind())
     read_in, read_out = (network.patterns[n].dense(leaves[n]) for n in ("input_values", "readout_values"))
@@ -57,7 +56,7 @@ def brute_force(network, synapses, activation="relu"):
         r = f(v) if network.rate_noise is None else f(v) + network.rate_noise[t]
         buffer.append(r)
         rates.append(r)
-        outputs.append(read_out @ r)
+        outputs.append(read_out @ r + leaves["readout_bias"][:, None])
     return Run(torch.stack(rates), v, torch.stack(outputs)), leaves
 
 

@@ -22,7 +22,7 @@ from kernel_cases import (
 from torch.autograd import forward_ad
 from torch.library import opcheck
 
-from graphrnn.kernels import BACKENDS, Pattern, recurrence, sparse_matmul
+from graphrnn.kernels import BACKENDS, Pattern, Wanted, recurrence, sparse_matmul
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +38,9 @@ def network(parts=ALL, steps=6, batch=3, **options):
 def operator_arguments(drawn, backend, checkpoint=0):
     """What the operator itself takes, plain tensors."""
     leaf = {name: tensor.requires_grad_() for name, tensor in drawn.leaves.items()}
-    names = ("values", "input_values", "readout_values", "x", "bias", "drive", "alpha", "v0", "r0")
     patterns = [tensor for pattern in drawn.patterns.values() for tensor in pattern]
-    return (*map(leaf.get, names), drawn.rate_noise, patterns, "tanh", "exact", backend, True, checkpoint)
+    how = "tanh", "exact", backend, True, checkpoint
+    return (*map(leaf.get, Wanted._fields), drawn.rate_noise, patterns, *how)
 
 
 def sum_of_squares(run):
@@ -60,7 +60,7 @@ class TestNode:
     def test_strided_inputs_and_gradients(self, backend):
         drawn = network(batch=4)
         leaves = dict(drawn.leaves)
-        for name in ("values", "input_values", "readout_values", "bias"):
+        for name in ("values", "input_values", "readout_values", "bias", "readout_bias"):
             leaves[name] = leaves[name].repeat_interleave(2)[::2]
         for name in ("x", "drive"):  # as a CTRNN passes what comes batch first
             leaves[name] = leaves[name].permute(2, 0, 1).contiguous().permute(1, 2, 0)
@@ -129,6 +129,8 @@ class TestNode:
     @pytest.mark.parametrize("parts", [ALL, {"drive"}, {"input"}], ids=["all parts", "drive", "input"])
     def test_is_a_well_formed_operator(self, backend, parts, noisy, checkpoint):
         drawn = network(parts, steps=3, noisy=noisy)
+        if not noisy and not checkpoint:
+            del drawn.leaves["r0"]
         opcheck(torch.ops.graphrnn.recurrence.default, operator_arguments(drawn, backend, checkpoint))
 
     @pytest.mark.parametrize("checkpoint", [None, 4])

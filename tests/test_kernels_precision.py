@@ -143,7 +143,10 @@ def test_one_step_by_hand(backend, precision):
     at = network.patterns["values"]
     expected = {
         "rates": rates[None],
-        "output": (dense["readout_values"] @ rounded(rates.float(), precision).double())[None],
+        "output": (
+            dense["readout_values"] @ rounded(rates.float(), precision).double()
+            + network.leaves["readout_bias"].double()[:, None]
+        )[None],
         "gradient of values": (g @ near["r0"].T)[at.post, at.pre],
         "gradient of r0": dense["values"].T @ g,
         "gradient of x": (dense["input_values"].T @ g)[None],

@@ -315,7 +315,7 @@ def test_gradients_flow_through_a_state_until_it_is_detached():
 def test_a_state_given_as_v_sets_the_rates_too():
     rnn = build(activation="sigmoid")
     x, v = torch.randn(2, 5, 3, generator=seeded(1)), torch.randn(2, 18, generator=seeded(2))
-    assert torch.equal(rnn(x, v)[1], rnn(x, State(v, torch.sigmoid(v)))[1])
+    torch.testing.assert_close(rnn(x, v)[1], rnn(x, State(v, torch.sigmoid(v)))[1])
 
 
 def test_initial_state_is_zero_given_or_learned():

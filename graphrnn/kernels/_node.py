@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from graphrnn.kernels._parts import backward_in_parts, forward_in_parts
 from graphrnn.kernels._precision import as_given
 from graphrnn.kernels._room import with_room
+from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import BACKENDS
 from graphrnn.kernels.contract import (
     Gradients,
@@ -29,8 +30,9 @@ from graphrnn.kernels.pattern import Pattern
 __all__ = ["run_node"]
 
 _PROBLEM = (
-    "Tensor values, Tensor? input_values, Tensor? readout_values, Tensor? x, Tensor? bias, Tensor? drive, "
-    "Tensor alpha, Tensor v0, Tensor r0, Tensor? rate_noise, Tensor[] patterns, str activation, str precision"
+    "Tensor values, Tensor? input_values, Tensor? readout_values, Tensor? x, Tensor? bias, "
+    "Tensor? readout_bias, Tensor? drive, Tensor alpha, Tensor v0, Tensor? r0, Tensor? rate_noise, "
+    "Tensor[] patterns, str activation, str precision"
 )
 FORWARD = f"({_PROBLEM}, str backend, bool save_states, int checkpoint) -> (Tensor, Tensor, Tensor, Tensor)"
 BACKWARD = (
@@ -38,6 +40,7 @@ BACKWARD = (
     "Tensor? grad_v_last, Tensor? grad_output, bool[] wanted) -> Tensor[]"
 )
 FIELDS = len(Pattern._fields)
+DRIVE = Wanted._fields.index("drive")
 
 
 def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> tuple[Tensor, ...]:
@@ -104,14 +107,23 @@ def _backward(
 ) -> Gradients:
     run = BACKENDS[backend]
 
+    # Where r0 is f(v0), its gradient goes on to v0.
+    onward = wanted.v0 and problem.r0 is None
+    whole = problem._replace(r0=problem.rates_before) if onward else problem
+    asked = wanted._replace(r0=True) if onward else wanted
+
     def back() -> Gradients:
         with as_given(problem.hidden.values):
             if checkpoint:
-                return backward_in_parts(run, problem, checkpoint, rates, states, grads, wanted)
-            return run.backward(problem, rates, states if states.numel() else None, grads, wanted)
+                return backward_in_parts(run, whole, checkpoint, rates, states, grads, asked)
+            return run.backward(whole, rates, states if states.numel() else None, grads, asked)
 
     steps = problem.steps if checkpoint else len(rates)
-    return with_room(back, problem, steps, backend, checkpoint, "back")
+    found = with_room(back, problem, steps, backend, checkpoint, "back")
+    if not onward or found.v0 is None or found.r0 is None:
+        return found
+    slope = ACTIVATIONS[problem.activation].slope(whole.rates_before)
+    return found._replace(v0=found.v0.addcmul_(slope, found.r0), r0=None)
 
 
 def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
@@ -142,7 +154,7 @@ class _Node(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         outputs = _forward(problem, backend, save_states, checkpoint)
         drive, noise = _needed_back(problem.drive, problem.rate_noise, checkpoint)
-        ctx.save_for_backward(*leaves[:5], drive, *leaves[6:], noise, *outputs[:2])
+        ctx.save_for_backward(*leaves[:DRIVE], drive, *leaves[DRIVE + 1 :], noise, *outputs[:2])
         # Not among the saved tensors, which hooks may move: a copy has nothing remembered of it.
         ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
         ctx.versions = _versions(problem)

@@ -50,7 +50,7 @@ def backward_in_parts(
     save_states = problem.rate_noise is not None or wanted.alpha
     for k in range(len(rates) - 1, -1, -1):
         start = k * every
-        v, r = (states[k - 1], rates[k - 1]) if k else (problem.v0, problem.r0)
+        v, r = (states[k - 1], rates[k - 1]) if k else (problem.v0, problem.rates_before)
         part = problem.part(start, start + every, v, r)
         if grads.rates is not None:
             grad_r = grads.rates[k] if grad_r is None else grads.rates[k] + grad_r
@@ -82,7 +82,7 @@ def _forth_and_back(
 
 def _sum(total: Gradients, part: Gradients) -> Gradients:
     """Gradients of what all steps share, added up in place."""
-    for name in ("values", "input_values", "readout_values", "bias", "alpha"):
+    for name in ("values", "input_values", "readout_values", "bias", "readout_bias", "alpha"):
         sum_so_far, more = getattr(total, name), getattr(part, name)
         if sum_so_far is not None:
             sum_so_far += more

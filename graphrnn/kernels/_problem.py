@@ -33,7 +33,7 @@ def settle(problem: Problem, checkpoint: int | None, backend: str) -> str:
     if checkpoint is None:
         return name
     _checks.count(_CALL, "checkpoint", checkpoint)
-    if problem.r0.ndim == 3:
+    if problem.r0 is not None and problem.r0.ndim == 3:
         raise ValueError(
             f"`{_CALL}` keeps the rates of every step under delays, which read those of several steps "
             "before. Leave `checkpoint` out."
@@ -66,7 +66,7 @@ def _settle(problem: Problem, backend: str) -> str:
 
 def _check_fit(call: str, problem: Problem) -> None:
     """Whether the tensors fit each other in shape, type and device."""
-    hidden, entry, readout, x, bias, drive, alpha, v0, r0, rate_noise, _, _ = problem
+    hidden, entry, readout, x, bias, readout_bias, drive, alpha, v0, r0, rate_noise, _, _ = problem
     values, pattern = hidden
     n, n_pre = pattern.shape
     if n != n_pre:
@@ -95,10 +95,14 @@ def _check_fit(call: str, problem: Problem) -> None:
         patterns["readout.pattern"] = readout.pattern
     if bias is not None:
         _arguments.shaped(call, "bias", bias, "neuron", (n,))
+    if readout_bias is not None:
+        if readout is None:
+            raise ValueError(f"`{call}` needs `readout` with `readout_bias`. Pass both, or neither.")
+        _arguments.shaped(call, "readout_bias", readout_bias, "readout", (readout.pattern.shape[0],))
     _check_start(call, v0, r0, n, batch)
     if rate_noise is not None:
         _arguments.shaped(call, "rate_noise", rate_noise, "time, neuron, batch", (steps, n, batch))
-    tensors |= {"bias": bias, "rate_noise": rate_noise}
+    tensors |= {"bias": bias, "readout_bias": readout_bias, "rate_noise": rate_noise}
     _arguments.same_kind(call, values, tensors, patterns)
     _check_window(call, pattern, r0)
 
@@ -107,16 +111,18 @@ def _check_start(call: str, v0: Any, r0: Any, n: int, batch: int | None) -> None
     late = isinstance(r0, Tensor) and r0.ndim == 3
     _arguments.shaped(call, "v0", v0, "neuron, batch", (n, batch))
     axes, window = ("window, neuron, batch", (None,)) if late else ("neuron, batch", ())
-    _arguments.shaped(call, "r0", r0, axes, (*window, n, batch))
+    if r0 is not None:
+        _arguments.shaped(call, "r0", r0, axes, (*window, n, batch))
 
 
-def _check_window(call: str, pattern: Pattern, r0: Tensor) -> None:
+def _check_window(call: str, pattern: Pattern, r0: Tensor | None) -> None:
     """Whether r0 is the window of the delays; in another, synapses would read other steps, or no rates."""
     if torch.compiler.is_compiling() or not pattern.n_synapses:
         return
     window = window_of_pattern(pattern)
     if window != window_of(r0):
-        got = f"{window_of(r0)} steps" if r0.ndim == 3 else "rates of one step (neuron, batch)"
+        several = r0 is not None and r0.ndim == 3
+        got = "None" if r0 is None else f"{len(r0)} steps" if several else "rates of one step (neuron, batch)"
         raise ValueError(
             f"`{call}` needs `r0` of the {window} steps that the delays in `pattern` reach, (window, neuron, "
             f"batch); it got {got}. Pass the rates of the last `Delayed.window` steps, the oldest first."

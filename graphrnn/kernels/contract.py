@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = [
@@ -37,10 +38,11 @@ class Problem(NamedTuple):
     readout: Matrix | None  # W_out (readout, neuron)
     x: Tensor | None  # (time, input, batch), there if `input` is
     bias: Tensor | None  # (neuron,)
+    readout_bias: Tensor | None  # (readout,), only where `readout` is
     drive: Tensor | None  # (time, neuron, batch)
     alpha: Tensor  # (neuron,)
     v0: Tensor  # (neuron, batch)
-    r0: Tensor  # (neuron, batch), under delays (window, neuron, batch), the oldest step first
+    r0: Tensor | None  # (neuron, batch), under delays (window, neuron, batch), oldest first; None for f(v0)
     rate_noise: Tensor | None  # (time, neuron, batch)
     activation: str
     precision: str = "exact"  # to which the inputs of every product are rounded, see `_precision.rounded`
@@ -52,7 +54,12 @@ class Problem(NamedTuple):
         assert sequence is not None
         return sequence.shape[0]
 
-    def part(self, first: int, until: int, v0: Tensor, r0: Tensor) -> Problem:
+    @property
+    def rates_before(self) -> Tensor:
+        """The rates before the first step."""
+        return ACTIVATIONS[self.activation].function(self.v0) if self.r0 is None else self.r0
+
+    def part(self, first: int, until: int, v0: Tensor, r0: Tensor | None) -> Problem:
         """Steps `first` to `until` of the sequence, from another start."""
         x, drive, noise = (
             None if tensor is None else tensor[first:until]
@@ -78,7 +85,7 @@ class Outputs(NamedTuple):
     rates: Tensor  # (time, neuron, batch), noise included
     states: Tensor | None  # v of all time steps (time, neuron, batch), if asked for
     v_last: Tensor  # (neuron, batch)
-    output: Tensor | None  # W_out r (time, readout, batch), if there is a readout
+    output: Tensor | None  # W_out r and the bias (time, readout, batch), if there is a readout
 
 
 class OutputGradients(NamedTuple):
@@ -98,6 +105,7 @@ class Wanted(NamedTuple):
     readout_values: bool
     x: bool
     bias: bool
+    readout_bias: bool
     drive: bool
     alpha: bool
     v0: bool
@@ -112,6 +120,7 @@ class Gradients(NamedTuple):
     readout_values: Tensor | None
     x: Tensor | None
     bias: Tensor | None
+    readout_bias: Tensor | None
     drive: Tensor | None
     alpha: Tensor | None
     v0: Tensor | None

@@ -93,9 +93,9 @@ def window_of_pattern(pattern: Pattern) -> int:
     return _windows.get((pattern.t_col,), n_post, lambda: int(pattern.t_col.max()) // n_post + 1)
 
 
-def window_of(r0: Tensor) -> int:
+def window_of(r0: Tensor | None) -> int:
     """How many steps the synapses read, from the rates before the first step."""
-    return len(r0) if r0.ndim == 3 else 1
+    return len(r0) if r0 is not None and r0.ndim == 3 else 1
 
 
 def windows(sequence: Tensor, window: int) -> Tensor:

@@ -31,12 +31,13 @@ def recurrence(
     drive: Tensor | None,
     alpha: Tensor,
     v0: Tensor,
-    r0: Tensor,
+    r0: Tensor | None = None,
     *,
     input: Matrix | None = None,
     x: Tensor | None = None,
     bias: Tensor | None = None,
     readout: Matrix | None = None,
+    readout_bias: Tensor | None = None,
     activation: str = "relu",
     rate_noise: Tensor | None = None,
     checkpoint: int | None = None,
@@ -46,7 +47,7 @@ def recurrence(
     """Runs a recurrent network over a sequence.
 
         v_t = (1 - α) v_{t-1} + α (W r_{t-1} + W_in x_t + b + drive_t)
-        r_t = f(v_t) + rate_noise_t,   output_t = W_out r_t
+        r_t = f(v_t) + rate_noise_t,   output_t = W_out r_t + c
 
     Differentiable once in all tensors but the noise, in any backend. The rates alone are kept for the
     backward pass; v is kept too under `rate_noise` and where `alpha` needs a gradient.
@@ -57,14 +58,15 @@ def recurrence(
         drive: noise and whatever else drives the neurons (time, neuron, batch); None for nothing.
         alpha: dt / τ of each neuron (neuron,), above 0 and at most 1 (not checked).
         v0: state before the first step (neuron, batch).
-        r0: rates before the first step (neuron, batch). With a pattern from `delayed_pattern` those of all
-            steps that its synapses read, (window, neuron, batch), the oldest first; then W r_{t-1} sums
-            w r_{t-1-d} over the synapses, each with its own delay d, and `values` follow the order of that
-            pattern (not checked).
+        r0: rates before the first step (neuron, batch); default f(v0). With a pattern from `delayed_pattern`
+            those of all steps that its synapses read, (window, neuron, batch), the oldest first; then W
+            r_{t-1} sums w r_{t-1-d} over the synapses, each with its own delay d, and `values` follow the
+            order of that pattern (not checked).
         input: W_in (neuron, input), with `x`; default none.
         x: the input (time, input, batch).
         bias: b (neuron,); default none.
         readout: W_out (readout, neuron); default none.
+        readout_bias: c (readout,), with `readout`; default none.
         activation: f, one of `ACTIVATIONS`.
         rate_noise: noise after the activation (time, neuron, batch), without gradient; default none.
         checkpoint: keep the rates of every so-many-th step alone, and of the last, and compute the others
@@ -87,7 +89,7 @@ def recurrence(
         >>> pattern = Pattern.from_pairs(post=[1], pre=[0], shape=(2, 2))
         >>> drive = torch.tensor([1.0, 0.0]).reshape(1, 2, 1).expand(3, 2, 1)
         >>> start = torch.zeros(2, 1)
-        >>> rates, v, _ = recurrence(torch.tensor([2.0]), pattern, drive, torch.ones(2), start, start)
+        >>> rates, v, _ = recurrence(torch.tensor([2.0]), pattern, drive, torch.ones(2), start)
         >>> rates[:, :, 0].tolist()
         [[1.0, 0.0], [1.0, 2.0], [1.0, 2.0]]
 
@@ -97,7 +99,9 @@ def recurrence(
     """
     hidden = Matrix(values, pattern)
     problem = Problem(
-        *(hidden, input, readout, x, bias, drive, alpha, v0, r0, rate_noise), activation, precision
+        *(hidden, input, readout, x, bias, readout_bias, drive, alpha, v0, r0, rate_noise),
+        activation,
+        precision,
     )
     name = settle(problem, checkpoint, backend)
     every = checkpoint or problem.steps

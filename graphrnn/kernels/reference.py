@@ -24,7 +24,8 @@ __all__ = ["recurrence"]
 
 def recurrence(problem: Problem) -> tuple[Tensor, Tensor, Tensor | None]:
     """Rates of all time steps (time, neuron, batch), the last v (neuron, batch) and the output."""
-    hidden, entry, readout, x, bias, drive, alpha, v, r0, rate_noise, activation, precision = problem
+    hidden, entry, readout, x, bias, readout_bias, drive, alpha, v, _, noise, activation, precision = problem
+    r0 = problem.rates_before
     n, window = len(alpha), window_of(r0)
     at = (hidden.pattern.post, hidden.pattern.pre)  # under delays pre counts through the window
     weight = hidden.values.new_zeros(n, window * n).index_put(at, hidden.values)
@@ -42,11 +43,13 @@ def recurrence(problem: Problem) -> tuple[Tensor, Tensor, Tensor | None]:
         if drive is not None:
             current = current + drive[t]
         v = (1 - leak) * v + leak * current
-        r = f(v) if rate_noise is None else f(v) + rate_noise[t]
+        r = f(v) if noise is None else f(v) + noise[t]
         rates.append(r)
         past.append(r)
     result = torch.stack(rates)
     output = None if readout is None else product(readout.pattern.dense(readout.values), result)
+    if output is not None and readout_bias is not None:
+        output = output + readout_bias[:, None]
     return result, v, output
 
 

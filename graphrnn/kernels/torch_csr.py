@@ -13,7 +13,15 @@ from graphrnn.kernels.csr import steps_per_chunk
 from graphrnn.kernels.delays import window_of, windows, windows_of_run
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.products import StepProducts
-from graphrnn.kernels.totals import HiddenGradient, Totals, drive_of, from_outputs, grad_start, readout_back
+from graphrnn.kernels.totals import (
+    HiddenGradient,
+    Totals,
+    drive_of,
+    from_outputs,
+    grad_start,
+    output_of,
+    readout_back,
+)
 
 __all__ = ["TorchBackend"]
 
@@ -51,7 +59,7 @@ class TorchBackend:
         f = ACTIVATIONS[problem.activation].function
         v = problem.v0.clone(memory_format=torch.contiguous_format)
         rates = v.new_empty(problem.steps, *v.shape)
-        head, read = windows_of_run(problem.r0, rates)
+        head, read = windows_of_run(problem.rates_before, rates)
         states = torch.empty_like(rates) if save_states else None
         output = None
         if problem.readout is not None:
@@ -73,7 +81,7 @@ class TorchBackend:
                 if start + k < window - 1:
                     head[window + start + k] = rate
             if output is not None:
-                output[chunk] = products.each_step(readout, rates[chunk])
+                output[chunk] = output_of(products, problem, readout, rates[chunk])
         return Outputs(rates, states, v, output)
 
     def backward(
@@ -108,5 +116,5 @@ class TorchBackend:
             later, end = ahead[:window], chunk.start
         return totals.gradients()._replace(
             v0=carried / leak if wanted.v0 else None,
-            r0=grad_start(products, transposed, later, problem.r0) if wanted.r0 else None,
+            r0=grad_start(products, transposed, later, problem.rates_before) if wanted.r0 else None,
         )

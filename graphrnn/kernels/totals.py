@@ -15,7 +15,16 @@ from graphrnn.kernels.contract import Gradients, Matrix, OutputGradients, Proble
 from graphrnn.kernels.delays import by_delay, earlier, window_of, windows
 from graphrnn.kernels.products import Products, ValueSum
 
-__all__ = ["HiddenGradient", "HiddenSum", "Totals", "drive_of", "from_outputs", "grad_start", "readout_back"]
+__all__ = [
+    "HiddenGradient",
+    "HiddenSum",
+    "Totals",
+    "drive_of",
+    "from_outputs",
+    "grad_start",
+    "output_of",
+    "readout_back",
+]
 
 
 class HiddenSum(Protocol):
@@ -40,6 +49,12 @@ def drive_of(products: Products, problem: Problem, entry: Any, like: Tensor, chu
     if problem.drive is not None:
         parts.append(problem.drive[chunk])
     return sum(parts[1:], start=parts[0]) if parts else torch.zeros_like(like)
+
+
+def output_of(products: Products, problem: Problem, readout: Any, rates: Tensor) -> Tensor:
+    """The output of some steps (time, readout, batch)."""
+    output = products.each_step(readout, rates)
+    return output if problem.readout_bias is None else output + problem.readout_bias[:, None]
 
 
 def readout_back(products: Products, problem: Problem, grads: OutputGradients) -> Any:
@@ -82,8 +97,13 @@ class Totals:
             self.back = products.transposed_matrix(problem.input.pattern, problem.input.values)
         self.x = torch.empty_like(problem.x) if wanted.x and problem.x is not None else None
         self.drive = torch.empty_like(rates) if wanted.drive else None
-        self.bias, self.alpha = (
-            torch.zeros_like(problem.alpha) if needed else None for needed in (wanted.bias, wanted.alpha)
+        self.bias, self.readout_bias, self.alpha = (
+            None if one is None or not needed else torch.zeros_like(one)
+            for one, needed in (
+                (problem.bias, wanted.bias),
+                (problem.readout_bias, wanted.readout_bias),
+                (problem.alpha, wanted.alpha),
+            )
         )
 
     def add(self, chunk: slice, currents: Tensor, states: Tensor | None, output: Tensor | None) -> None:
@@ -95,6 +115,8 @@ class Totals:
             self.input.add(currents, problem.x[chunk])
         if output is not None and self.readout is not None:
             self.readout.add(output[chunk], self.rates[chunk])
+        if output is not None and self.readout_bias is not None:
+            self.readout_bias += output[chunk].sum((0, 2))
         if self.x is not None and self.back is not None:
             self.x[chunk] = self.products.each_step(self.back, currents)
         if self.drive is not None:
@@ -112,14 +134,15 @@ class Totals:
             for gradient in (self.hidden, self.input, self.readout)
         )
         alpha = None if self.alpha is None else self.alpha / self.problem.alpha**2
-        return Gradients(hidden, entry, readout, self.x, self.bias, self.drive, alpha, None, None)
+        biases = self.bias, self.readout_bias
+        return Gradients(hidden, entry, readout, self.x, *biases, self.drive, alpha, None, None)
 
 
 class HiddenGradient:
     """That of W, whose synapses read rates of one or more steps before, delay by delay."""
 
     def __init__(self, products: Products, problem: Problem) -> None:
-        (values, pattern), self.r0, window = problem.hidden, problem.r0, window_of(problem.r0)
+        (values, pattern), self.r0, window = problem.hidden, problem.rates_before, window_of(problem.r0)
         self.whole = torch.zeros_like(values)
         found = [(1, slice(None), pattern)] if window == 1 else by_delay(pattern, window)
         self.parts = [

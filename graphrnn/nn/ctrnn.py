@@ -324,16 +324,18 @@ class CTRNN(nn.Module):
         alone = x.ndim == 2
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
         steps = steps.contiguous()  # here, or each pass would make a copy of its own
-        v0, r0 = start(state, self.v0, ACTIVATIONS[self.activation].function, steps.shape[2], alone)
+        v0, r0 = start(state, self.v0, steps.shape[2], alone)
         (weights, pattern), late = hidden.matrix, self.delays
         if late is not None:
-            weights, pattern, r0 = late.arrange(weights), late.pattern, late.before(state, r0, alone)
+            r0 = late.before(state, self._rates(v0) if r0 is None else r0, alone)
+            weights, pattern = late.arrange(weights), late.pattern
         alpha = self.leak.alpha
         _arguments.generator_on("rnn(x, generator=...)", generator, x.device)
         sigmas = (self.preact_noise, self.postact_noise) if self.training else (0.0, 0.0)
         drive, rate_noise = draw_noise(sigmas, self.net.n_neurons, steps, alpha, generator)
         if self.dynamics:
-            return self._run_dynamics(steps, state, (v0, r0), alpha, drive, rate_noise, alone)
+            before = v0, self._rates(v0) if r0 is None else r0
+            return self._run_dynamics(steps, state, before, alpha, drive, rate_noise, alone)
         rates, v, readout = recurrence(
             weights,
             pattern,
@@ -345,6 +347,7 @@ class CTRNN(nn.Module):
             x=steps,
             bias=hidden.bias,
             readout=end.matrix,
+            readout_bias=end.bias,
             activation=self.activation,
             rate_noise=rate_noise,
             checkpoint=self.checkpoint,
@@ -352,8 +355,11 @@ class CTRNN(nn.Module):
             precision=self.precision,
         )
         assert readout is not None
-        past = None if late is None else late.after(r0, rates, alone)
+        past = None if late is None or r0 is None else late.after(r0, rates, alone)
         return self._given_back(rates, v, readout, alone, past)
+
+    def _rates(self, v: Tensor) -> Tensor:
+        return ACTIVATIONS[self.activation].function(v)
 
     def _run_dynamics(
         self,
@@ -381,7 +387,9 @@ class CTRNN(nn.Module):
             rate_noise=rate_noise,
             dt=self.dt,
         )
-        return self._given_back(run.rates, run.v, run.output, alone, None, run.variables)
+        bias = self.readout.bias
+        output = run.output if bias is None else run.output + bias[:, None]
+        return self._given_back(run.rates, run.v, output, alone, None, run.variables)
 
     def _dynamics(self) -> list[further.Dynamics]:
         return [one for one in self.dynamics if isinstance(one, further.Dynamics)]
@@ -412,9 +420,6 @@ class CTRNN(nn.Module):
         variables: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor, State]:
         """What a sequence came to, laid out as its input was."""
-        bias = self.readout.bias
-        if bias is not None:
-            readout = readout + bias.unsqueeze(1)
         if alone:
             state = State(v[:, 0], rates[-1, :, 0], past, tuple(one[:, 0] for one in variables))
             return readout[:, :, 0], rates[:, :, 0], state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -30,30 +29,26 @@ def check_x(x: Any, n: int, batch_first: bool, like: Tensor) -> None:
         )
 
 
-def start(
-    state: Any, v0: Tensor, f: Callable[[Tensor], Tensor], batch: int, alone: bool
-) -> tuple[Tensor, Tensor]:
-    """The state and the rates before the first step, each (neuron, batch).
+def start(state: Any, v0: Tensor, batch: int, alone: bool) -> tuple[Tensor, Tensor | None]:
+    """The state and the rates before the first step, each (neuron, batch); no rates where they are f(v).
 
     Args:
         state: what the caller handed over; None for the initial state.
         v0: (neuron,) the initial state.
-        f: the activation.
         batch: number of trials.
         alone: whether x is one trial without a batch, and the state likewise.
     """
     if state is None:
-        v, r = (one[:, None].expand(-1, batch) for one in (v0, f(v0)))
-        return v, r
+        return v0[:, None].expand(-1, batch), None
     call, n = "rnn(x, state)", len(v0)
     if not isinstance(state, State | Tensor):
         raise TypeError(
             f"`{call}` needs the state that a former call returned, or v as a tensor; it got "
             f"{type(state).__name__}."
         )
-    v, r = (state.v, state.r) if isinstance(state, State) else (state, f(state))
+    given = (state.v, state.r) if isinstance(state, State) else (state,)
     axes, shape = ("neuron,", (n,)) if alone else ("batch, neuron", (batch, n))
-    for tensor in (v, r):
+    for tensor in given:
         if tuple(tensor.shape) != shape:
             raise ValueError(
                 f"`{call}` needs a state of shape ({axes}) = {shape} for this x; "
@@ -61,4 +56,5 @@ def start(
             )
         _arguments.same_device(call, "the state", tensor, v0)
         _arguments.same_precision(call, "the state", tensor, v0)
-    return (v[:, None], r[:, None]) if alone else (v.T, r.T)
+    v, *r = (tensor[:, None] if alone else tensor.T for tensor in given)
+    return v, r[0] if r else None

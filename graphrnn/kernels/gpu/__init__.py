@@ -17,7 +17,7 @@ from graphrnn.kernels.gpu.layout import NO_TILES
 from graphrnn.kernels.gpu.products import HiddenGradient, TritonProducts
 from graphrnn.kernels.gpu.sweep import Dense, Form, Sweep, dense
 from graphrnn.kernels.pattern import Pattern
-from graphrnn.kernels.totals import Totals, drive_of, from_outputs, grad_start, readout_back
+from graphrnn.kernels.totals import Totals, drive_of, from_outputs, grad_start, output_of, readout_back
 
 __all__ = ["TritonBackend"]
 
@@ -88,7 +88,7 @@ class TritonBackend:
         leak, noise = problem.alpha.contiguous(), problem.rate_noise
         length = min(steps_per_chunk(rates), len(rates))
         path = v.new_empty(window + length, *v.shape)  # the rates of a chunk behind those that came before
-        path[:window] = problem.r0
+        path[:window] = problem.rates_before
         for start in range(0, len(rates), length):
             chunk = slice(start, min(start + length, len(rates)))
             steps = chunk.stop - chunk.start
@@ -108,7 +108,7 @@ class TritonBackend:
             rates[chunk] = path[window : window + steps]
             path[:window] = path[steps : steps + window].clone()
             if output is not None and readout is not None:
-                output[chunk] = products.each_step(readout, rates[chunk])
+                output[chunk] = output_of(products, problem, readout, rates[chunk])
         return Outputs(rates, states, v, output)
 
     def _backward(
@@ -149,7 +149,7 @@ class TritonBackend:
         r0 = None
         if wanted.r0:
             hidden = products.transposed_matrix(problem.hidden.pattern, problem.hidden.values, window)
-            r0 = grad_start(products, hidden, later, problem.r0)
+            r0 = grad_start(products, hidden, later, problem.rates_before)
         return totals.gradients()._replace(v0=carried / leak[:, None] if wanted.v0 else None, r0=r0)
 
     def _products(self, problem: Problem) -> TritonProducts:

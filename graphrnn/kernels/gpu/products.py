@@ -138,7 +138,7 @@ class HiddenGradient:
 
     def __init__(self, products: Products, problem: Problem) -> None:
         assert isinstance(products, TritonProducts)
-        self.r0, self.window = problem.r0, window_of(problem.r0)
+        self.r0, self.window = problem.rates_before, window_of(problem.r0)
         self.sum = products.value_gradient(problem.hidden.pattern, problem.hidden.values, self.window)
 
     def add(self, currents: Tensor, rates: Tensor, chunk: slice) -> None:

@@ -70,6 +70,7 @@ def problem_on(device: torch.device, dtype: torch.dtype = torch.float32) -> Prob
         readout=matrix(READOUTS, NEURONS, 0.6),
         x=numbers(STEPS, INPUTS, BATCH),
         bias=numbers(NEURONS),
+        readout_bias=numbers(READOUTS),
         drive=numbers(STEPS, NEURONS, BATCH),
         alpha=numbers(NEURONS).sigmoid(),
         v0=numbers(NEURONS, BATCH),

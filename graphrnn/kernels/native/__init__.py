@@ -35,6 +35,7 @@ TILE_BYTES = TEAM = 0
 ISA = -1  # 0 generic, 1 AVX2, 2 AVX-512; -1 for the best that the machine has
 CACHE_BYTES = 0  # of one core; 0 to ask the machine
 
+DRIVE = Wanted._fields.index("drive")
 ACTIVATION = {name: number for number, name in enumerate(ACTIVATIONS)}
 
 
@@ -83,14 +84,15 @@ class NativeBackend:
             None if readout is None else v0.new_empty(problem.steps, readout.pattern.shape[0], batch),
         )
         setup = self._setup(problem, rates, plain=(True, True, True), transposed=(False, False, False))
-        _run("graphrnn_forward", setup, (*numbers_of(problem), *outputs))
+        _run("graphrnn_forward", setup, problem, outputs)
         return outputs
 
     def backward(
         self, problem: Problem, rates: Tensor, states: Tensor | None, grads: OutputGradients, wanted: Wanted
     ) -> Gradients:
         inputs = numbers_of(problem)
-        leaves = (*inputs[:5], rates, *inputs[6:-1])  # where no drive was kept, it had the shape of the rates
+        # Where no drive was kept, it had the shape of the rates.
+        leaves = (*inputs[:DRIVE], rates, *inputs[DRIVE + 1 : -1])
         gradients = Gradients(
             *(
                 leaf.new_empty(leaf.shape) if needed and leaf is not None else None
@@ -99,7 +101,7 @@ class NativeBackend:
         )
         plain = (wanted.values, wanted.input_values, False)  # those of the readout run over its transpose
         setup = self._setup(problem, rates, plain, transposed=(True, wanted.x, True))
-        _run("graphrnn_backward", setup, (*inputs, rates, states, None, None, *grads, *gradients))
+        _run("graphrnn_backward", setup, problem, (rates, states, None, None, *grads, *gradients))
         return gradients
 
     def _setup(
@@ -120,6 +122,7 @@ class NativeBackend:
             torch.get_num_threads(),
             *(ISA, TILE_BYTES, TEAM),
             problem.rate_noise is not None,
+            _same_start(problem.v0),
             CACHE_BYTES,
             window_of(problem.r0),
         )
@@ -128,11 +131,20 @@ class NativeBackend:
         return _setups.get(patterns_of(problem), (settings, missing), lambda: _make_setup(problem, *settings))
 
 
-def _run(name: str, setup: _Setup, tensors: tuple[Tensor | None, ...]) -> None:
+def _same_start(v0: Tensor) -> bool:
+    """Whether (neuron, batch) is one column, expanded, which the library reads as it is."""
+    return v0.stride() == (1, 0) and not v0.is_neg()
+
+
+def _run(name: str, setup: _Setup, problem: Problem, others: tuple[Tensor | None, ...]) -> None:
     """Calls a function of the library; keeps the tensors alive that it points to."""
-    kept = [None if tensor is None else tensor.resolve_neg().contiguous() for tensor in tensors]
-    addresses = native.Tensors(*(None if tensor is None else tensor.data_ptr() for tensor in kept))
-    native.call(name, ctypes.byref(setup.fields), ctypes.byref(addresses))
+    as_it_is = problem.v0 if setup.fields.same_start else None
+    kept = [
+        tensor if tensor is None or tensor is as_it_is else tensor.resolve_neg().contiguous()
+        for tensor in (*numbers_of(problem), *others)
+    ]
+    addresses = native.addresses([0 if tensor is None else tensor.data_ptr() for tensor in kept])
+    native.call(name, ctypes.byref(setup.fields), addresses)
 
 
 class _Setup(NamedTuple):

@@ -80,10 +80,11 @@ def _problem(mask: NDArray[np.bool_]) -> Problem:
         readout=None,
         x=None,
         bias=None,
+        readout_bias=None,
         drive=state.new_ones(STEPS, len(mask), BATCH),
         alpha=state.new_full((len(mask),), 0.1),
         v0=state,
-        r0=state,
+        r0=None,
         rate_noise=None,
         activation="relu",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["GROUP", "Layer", "Pattern", "Setup", "Tensors", "call", "library", "missing"]
+__all__ = ["GROUP", "TENSORS", "Layer", "Pattern", "Setup", "addresses", "call", "library", "missing"]
 
 int32, int64, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 GROUP = 8  # rows of a matrix that are multiplied together
@@ -41,7 +42,10 @@ class Setup(ctypes.Structure):
         *((name, int64) for name in ("steps", "neurons", "batch")),
         *(
             (name, int32)
-            for name in ("is_double", "activation", "threads", "isa", "tile_bytes", "team", "noisy")
+            for name in (
+                *("is_double", "activation", "threads", "isa", "tile_bytes", "team"),
+                *("noisy", "same_start"),
+            )
         ),
         ("cache_bytes", int64),
         ("window", int64),
@@ -50,18 +54,17 @@ class Setup(ctypes.Structure):
     ]
 
 
-class Tensors(ctypes.Structure):
-    """The numbers of one call: those of a `Problem`, of its outputs, and the gradients of both."""
-
-    _fields_ = [
-        *((name, pointer) for name in ("values", "input_values", "readout_values", "x", "bias", "drive")),
-        *((name, pointer) for name in ("alpha", "v0", "r0", "noise")),
-        *((name, pointer) for name in ("rates", "states", "v_last", "output")),
-        *((name, pointer) for name in ("grad_rates", "grad_r_last", "grad_v_last", "grad_output")),
-        *((name, pointer) for name in ("grad_values", "grad_input_values", "grad_readout_values")),
-        *((name, pointer) for name in ("grad_x", "grad_bias", "grad_drive")),
-        *((name, pointer) for name in ("grad_alpha", "grad_v0", "grad_r0")),
-    ]
+# The numbers of one call, in the same order as in `src/api.hpp`: those of a `Problem`, of its outputs, and
+# the gradients of both.
+TENSORS = (
+    *("values", "input_values", "readout_values", "x", "bias", "readout_bias", "drive"),
+    *("alpha", "v0", "r0", "noise"),
+    *("rates", "states", "v_last", "output"),
+    *("grad_rates", "grad_r_last", "grad_v_last", "grad_output"),
+    *("grad_values", "grad_input_values", "grad_readout_values"),
+    *("grad_x", "grad_bias", "grad_readout_bias", "grad_drive", "grad_alpha", "grad_v0", "grad_r0"),
+)
+_ADDRESSES = struct.Struct(f"{len(TENSORS)}P")
 
 
 _BUILD = (
@@ -84,10 +87,10 @@ def library() -> ctypes.PyDLL | str:
         loaded = ctypes.PyDLL(str(found[0]))
     except OSError as error:
         return f"its compiled library does not load ({error}); {_BUILD}"
-    if loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + ctypes.sizeof(Tensors):
+    if loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + _ADDRESSES.size:
         return f"its compiled library belongs to another version of graphrnn; {_BUILD}"
-    loaded.graphrnn_take.restype, loaded.graphrnn_take.argtypes = pointer, [int64]
-    loaded.graphrnn_give.restype, loaded.graphrnn_give.argtypes = None, [pointer, int64]
+    loaded.graphrnn_array.restype = pointer
+    loaded.graphrnn_array.argtypes = [int64, ctypes.c_int, ctypes.c_int, pointer]
     return loaded
 
 
@@ -99,6 +102,11 @@ def _missing() -> str | None:
 # Why there is no library, as half a sentence; None if there is one. Never changes, so that torch.compile
 # need not look into it.
 missing: Callable[[], str | None] = torch.compiler.assume_constant_result(_missing)  # type: ignore[no-untyped-call]
+
+
+def addresses(given: list[int]) -> bytes:
+    """Where the numbers of a call lie, as the library reads it; 0 and what is left out are not there."""
+    return _ADDRESSES.pack(*given, *[0] * (len(TENSORS) - len(given)))
 
 
 def call(name: str, *arguments: Any) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 from graphrnn.kernels.native import library as native
 
@@ -29,26 +30,20 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     size = math.prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return torch.empty(shape, dtype=dtype, device="cpu")
-    return torch.from_numpy(np.asarray(_Block(shape, size, f"f{dtype.itemsize}")))
+    library = native.library()
+    assert not isinstance(library, str)
+    address = None
+    if size <= LARGEST:
+        axes = (ctypes.c_int64 * len(shape))(*shape)
+        address = library.graphrnn_array(size, 8 * dtype.itemsize, len(shape), axes)
+    if not address:
+        raise torch.OutOfMemoryError(f"no memory for {size:,} bytes")
+    found: Tensor = from_dlpack(_capsule(address, _DLPACK, None))
+    return found
 
 
-class _Block:
-    """Memory of the compiled library that an array of numpy lies in, and keeps."""
-
-    def __init__(self, shape: tuple[int, ...], size: int, kind: str) -> None:
-        library = native.library()
-        assert not isinstance(library, str)
-        self._size, self._give = size, library.graphrnn_give
-        self._address = library.graphrnn_take(size) if size <= LARGEST else None
-        if not self._address:
-            raise torch.OutOfMemoryError(f"no memory for {size:,} bytes")
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": shape,
-            "typestr": kind,
-            "data": (self._address, False),
-        }
-
-    def __del__(self) -> None:
-        if self._address:
-            self._give(self._address, self._size)
+# The form in which arrays cross from one library to another; torch empties it, and ends the array one day.
+_DLPACK = b"dltensor"
+_capsule = ctypes.pythonapi.PyCapsule_New
+_capsule.restype = ctypes.py_object
+_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]

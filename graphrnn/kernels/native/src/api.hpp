@@ -32,6 +32,7 @@ struct Setup {
     std::int64_t steps, neurons, batch;
     std::int32_t is_double, activation, threads;
     std::int32_t isa, tile_bytes, team, noisy;  // isa -1, tile_bytes 0: to be chosen here
+    std::int32_t same_start;                    // whether all trials start alike, v0 being (neuron)
     std::int64_t cache_bytes;  // of one core's own cache; 0 to ask the machine
     std::int64_t window;       // steps that the synapses read: the longest delay and one more
     Layer hidden, input, readout;
@@ -42,15 +43,15 @@ struct Setup {
     int (*interrupted)();
 };
 
-// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there". Under
-// delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
+// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there", and of r0 for
+// f(v0). Under delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
 // hidden matrix lie that many steps back, those of its transpose ahead.
 struct Tensors {
-    const void *values, *input_values, *readout_values, *x, *bias, *drive, *alpha, *v0, *r0, *noise;
+    const void *values, *input_values, *readout_values, *x, *bias, *readout_bias, *drive, *alpha, *v0, *r0, *noise;
     void *rates, *states, *v_last, *output;  // outputs of forward; rates and states are inputs of backward
     const void *grad_rates, *grad_r_last, *grad_v_last, *grad_output;
     void *grad_values, *grad_input_values, *grad_readout_values;
-    void *grad_x, *grad_bias, *grad_drive, *grad_alpha, *grad_v0, *grad_r0;
+    void *grad_x, *grad_bias, *grad_readout_bias, *grad_drive, *grad_alpha, *grad_v0, *grad_r0;
 };
 
 struct Call : Setup, Tensors {};

@@ -126,9 +126,30 @@ class Gradients {
             for (int set = 0; set < sets_; ++set) total += bias_.as<T>()[set * stride + i];
             static_cast<T*>(call_.grad_bias)[i] = total;
         }
+        if (call_.grad_readout_bias) finish_readout_bias(control);
     }
 
    private:
+    // What comes back to the outputs, summed over time and batch.
+    void finish_readout_bias(Control& control) const {
+        using S = Simd<T, BYTES>;
+        const index n = call_.readout.matrix.n_rows, batch = call_.batch, whole = batch / S::LANES * S::LANES;
+        const T* grad = static_cast<const T*>(call_.grad_output);
+        T* target = static_cast<T*>(call_.grad_readout_bias);
+        auto body = [&](int member, int size) {
+            for (index row = n * member / size; row < n * (member + 1) / size; ++row) {
+                typename S::vec sum = {};
+                for (index t = 0; grad && t < call_.steps; ++t) {
+                    const T* from = grad + (t * n + row) * batch;
+                    for (index k = 0; k < whole; k += S::LANES) sum += S::load(from + k);
+                    if (whole < batch) sum += S::load(from + whole, int(batch - whole));
+                }
+                target[row] = S::sum(sum);
+            }
+        };
+        on_threads(control, n * batch * call_.steps < 1000000 ? 1 : call_.threads, body);
+    }
+
     const Call& call_;
     int sets_;
     LayerGradient<T> hidden_, input_, readout_;

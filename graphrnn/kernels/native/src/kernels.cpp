@@ -5,6 +5,7 @@
 #include "ordered.hpp"
 #include "schedule.hpp"
 #include "sequence.hpp"
+#include "start.hpp"
 
 namespace graphrnn::GRAPHRNN_ISA {
 namespace {
@@ -213,7 +214,9 @@ void with_tile(int bytes, Run run) {
 }
 
 template <class T>
-void forward_of(const Call& call, Control& control) {
+void forward_of(const Call& given, Control& control) {
+    const Started<T> started(given);
+    const Call& call = started.call;
     const Ordered<T> hidden(call, control, call.hidden, call.values, false), input(call, control, call.input, call.input_values, false);
     const Ordered<T> readout(call, control, call.readout, call.readout_values, false);
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
@@ -222,7 +225,9 @@ void forward_of(const Call& call, Control& control) {
 }
 
 template <class T>
-void backward_of(const Call& call, Control& control) {
+void backward_of(const Call& given, Control& control) {
+    const Started<T> started(given);
+    const Call& call = started.call;
     const Ordered<T> hidden(call, control, call.hidden, call.values, true), readout(call, control, call.readout, call.readout_values, true);
     const Ordered<T> input(call, control, call.input, call.input_values, true);  // read for the gradient of x alone
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};

@@ -51,6 +51,35 @@ std::int64_t cache_bytes() {
     return bytes > 0 ? bytes : 1 << 20;
 }
 
+// What the standard of DLPack calls a managed tensor: how one library hands an array to another, with the function
+// that ends it. Source: dmlc.github.io/dlpack, version 0.8; the fields and their order are fixed.
+struct Managed {
+    void* data;
+    std::int32_t device_type, device;
+    std::int32_t n_axes;
+    std::uint8_t kind, bits;
+    std::uint16_t lanes;
+    std::int64_t *shape, *strides;
+    std::uint64_t offset;
+    void* owner;
+    void (*end)(Managed*);
+};
+constexpr std::int32_t ON_CPU = 1;
+constexpr std::uint8_t FLOAT = 2;
+constexpr int MOST_AXES = 4;
+
+struct Array {
+    Managed managed;
+    std::int64_t shape[MOST_AXES];
+    std::size_t bytes;
+};
+
+void end(Managed* managed) {
+    Array* const array = static_cast<Array*>(managed->owner);
+    give(managed->data, array->bytes);
+    delete array;
+}
+
 template <class Pass>
 int guarded(const Setup* setup, const Tensors* tensors, Pass pass) {
     Call call{*setup, *tensors};
@@ -73,15 +102,24 @@ EXPORT int graphrnn_best_isa() { return graphrnn::best(); }
 
 EXPORT int graphrnn_call_size() { return int(sizeof(graphrnn::Call)); }
 
-EXPORT void* graphrnn_take(std::int64_t bytes) {
+EXPORT void* graphrnn_array(std::int64_t bytes, int bits, int n_axes, const std::int64_t* shape) {
+    using namespace graphrnn;
+    if (n_axes > MOST_AXES) return nullptr;
+    Array* const array = new (std::nothrow) Array{};
+    if (!array) return nullptr;
     try {
-        return graphrnn::take(std::size_t(bytes));
+        array->managed.data = take(std::size_t(bytes));
     } catch (const std::bad_alloc&) {
+        delete array;
         return nullptr;
     }
+    array->bytes = std::size_t(bytes);
+    for (int k = 0; k < n_axes; ++k) array->shape[k] = shape[k];
+    Managed& m = array->managed;
+    m.device_type = ON_CPU, m.n_axes = n_axes, m.kind = FLOAT, m.bits = std::uint8_t(bits), m.lanes = 1;
+    m.shape = array->shape, m.owner = array, m.end = end;
+    return &m;
 }
-
-EXPORT void graphrnn_give(void* data, std::int64_t bytes) { graphrnn::give(data, std::size_t(bytes)); }
 
 EXPORT int graphrnn_forward(const graphrnn::Setup* setup, const graphrnn::Tensors* tensors) {
     return graphrnn::guarded(setup, tensors, [](const auto& kernels, const auto& c, auto& control) { return kernels.forward(c, control); });

@@ -94,14 +94,17 @@ struct Sequence {
         return end < call.neurons ? end : call.neurons;
     }
 
-    // Rows of W r into a (row, batch) array; a team divides the groups of rows.
-    void emit(const Matrix<T>& matrix, const Share<T>& share, const T* tile, T* to) const {
+    // Rows of W r + b into a (row, batch) array, without b where it is null; a team divides the groups of rows.
+    void emit(const Matrix<T>& matrix, const Share<T>& share, const T* tile, const T* bias, T* to) const {
         for (index group = share.part; group < matrix.n_groups; group += share.team) {
             vec x[GROUP][V];
             Tile::clear(x);
             Tile::add_product(matrix, group, share.outgrown, tile, x);
-            for (int q = 0; q < matrix.rows(group); ++q)
-                Tile::store(to + (group * GROUP + q) * batch + share.start, share.width, x[q]);
+            for (int q = 0; q < matrix.rows(group); ++q) {
+                const index row = group * GROUP + q;
+                for (int v = 0; v < V && bias; ++v) x[q][v] += bias[row];
+                Tile::store(to + row * batch + share.start, share.width, x[q]);
+            }
         }
     }
 
@@ -161,6 +164,7 @@ struct Sequence {
         const T* noise = static_cast<const T*>(call.noise);
         T *rates = static_cast<T*>(call.rates), *states = static_cast<T*>(call.states);
         T* output = static_cast<T*>(call.output);
+        const T* readout_bias = static_cast<const T*>(call.readout_bias);
         const T* rates_before = static_cast<const T*>(call.r0) + (window - 1) * step_size;
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
         const index width = share.width, fresh = call.hidden.matrix.fresh * WIDTH;
@@ -204,7 +208,7 @@ struct Sequence {
                 }
             }
             if (!wait(share)) return;
-            emit(m.readout, share, now + fresh, output + t * n_outputs * batch);
+            emit(m.readout, share, now + fresh, readout_bias, output + t * n_outputs * batch);
         }
         unpack(share.carried, share, call.v_last);
         Tile::S::drain();
@@ -298,7 +302,7 @@ struct Sequence {
                 copy_late(hidden, share, width, [&](index d) { return rates_at(share, t - 1 - d); },
                           {panels.rates + hidden.late * panels.rate_row + column, panels.rate_row});
             if (!wait(share)) return;
-            if (grad_x) emit(m.input, share, now, grad_x + t * n_inputs * batch);
+            if (grad_x) emit(m.input, share, now, nullptr, grad_x + t * n_inputs * batch);
         }
         for (index k = 0; panels.rates && k < panels.lead; ++k) {
             const Place earlier = rates_at(share, first - panels.lead + k);
