@@ -158,7 +158,8 @@ class _Node(torch.autograd.Function):
         # Not among the saved tensors, which hooks may move: a copy has nothing remembered of it.
         ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
         ctx.versions = _versions(problem)
-        ctx.static = problem.activation, problem.precision, backend, checkpoint
+        ctx.static = problem.activation, problem.precision, problem.notes
+        ctx.how = backend, checkpoint
         ctx.set_materialize_grads(False)
         return outputs
 
@@ -172,13 +173,13 @@ class _Node(torch.autograd.Function):
         grad_output: Tensor | None,
     ) -> tuple[Any, ...]:
         *saved, rates, states = ctx.saved_tensors
-        activation, precision, backend, checkpoint = ctx.static
-        problem = _joined(saved[:3], ctx.patterns, *saved[3:], activation, precision)
+        problem = _joined(saved[:3], ctx.patterns, *saved[3:], *ctx.static)
         if _versions(problem) != ctx.versions:
             raise RuntimeError(
                 "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
                 "in place since. Change a copy, or run forward again."
             )
+        backend, checkpoint = ctx.how
         output = None if problem.readout is None else grad_output
         grads = OutputGradients(grad_rates, None, grad_v_last, output)
         wanted = Wanted(*ctx.needs_input_grad[4:])

@@ -10,39 +10,46 @@ from torch import Tensor
 from graphrnn import _checks
 from graphrnn.kernels import _arguments
 from graphrnn.kernels._precision import check_precision
-from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import choose_backend
-from graphrnn.kernels.contract import Problem, numbers_of, patterns_of
+from graphrnn.kernels.contract import Problem, notes_of, numbers_of
 from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.pattern import Pattern
 
 __all__ = ["settle"]
 
 _CALL = "recurrence"
-_settled: Remembered[str] = Remembered(at_most=8)
 
 
-def settle(problem: Problem, checkpoint: int | None, backend: str) -> str:
-    """Refuse what `recurrence` cannot run, by the names of its arguments; the backend that runs the rest."""
-    name = _settled_before(problem, backend) or _settle(problem, backend)
+def settle(problem: Problem, checkpoint: int | None, backend: str) -> tuple[str, Problem]:
+    """Refuse what `recurrence` cannot run, by the names of its arguments.
+
+    Returns:
+        The backend that runs the rest, and the problem with what is known of its patterns.
+    """
+    form = _form(problem, backend)
+    if form is None:
+        name = _settle(problem, backend)
+    else:
+        problem = problem._replace(notes=notes_of(problem))
+        name = notes_of(problem).get(form, lambda: _settle(problem, backend))
     if problem.rate_noise is not None and problem.rate_noise.requires_grad:
         raise ValueError(
             f"`{_CALL}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
         )
     if checkpoint is None:
-        return name
+        return name, problem
     _checks.count(_CALL, "checkpoint", checkpoint)
     if problem.r0 is not None and problem.r0.ndim == 3:
         raise ValueError(
             f"`{_CALL}` keeps the rates of every step under delays, which read those of several steps "
             "before. Leave `checkpoint` out."
         )
-    return name
+    return name, problem
 
 
-def _settled_before(problem: Problem, backend: str) -> str | None:
-    """What was settled for tensors of the same shape, type and device, which fit as those did.
+def _form(problem: Problem, backend: str) -> tuple[Any, ...] | None:
+    """What tensors that fit have in common with others that do: shape, type and device of each.
 
     None where that cannot be told: something is no tensor or no text, or torch.compile looks on.
     """
@@ -53,7 +60,7 @@ def _settled_before(problem: Problem, backend: str) -> str | None:
         form = [one if one is None else (one.shape, one.dtype, one.device) for one in numbers_of(problem)]
     except AttributeError:
         return None
-    return _settled.get(patterns_of(problem), (words, *form), lambda: _settle(problem, backend))
+    return words, *form
 
 
 def _settle(problem: Problem, backend: str) -> str:
@@ -66,7 +73,7 @@ def _settle(problem: Problem, backend: str) -> str:
 
 def _check_fit(call: str, problem: Problem) -> None:
     """Whether the tensors fit each other in shape, type and device."""
-    hidden, entry, readout, x, bias, readout_bias, drive, alpha, v0, r0, rate_noise, _, _ = problem
+    hidden, entry, readout, x, bias, readout_bias, drive, alpha, v0, r0, rate_noise, *_ = problem
     values, pattern = hidden
     n, n_pre = pattern.shape
     if n != n_pre:

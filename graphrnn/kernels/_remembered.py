@@ -9,16 +9,35 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 
-__all__ = ["Remembered"]
+__all__ = ["Notes", "Remembered"]
 
 Found = TypeVar("Found")
 NOTHING = object()
 
 
+class Notes(Generic[Found]):
+    """Results for the same tensors under different settings, of which at most so many are kept."""
+
+    __slots__ = ("_at_most", "_found")
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most, self._found = at_most, dict[Any, Any]()
+
+    def get(self, settings: Any, make: Callable[[], Found]) -> Found:
+        """What `make` returns under these settings, made now or before."""
+        found = self._found.get(settings, NOTHING)
+        if found is NOTHING:
+            found = make()
+            while len(self._found) >= self._at_most:  # others may add and drop some meanwhile
+                self._found.pop(next(iter([*self._found]), None), None)
+            self._found[settings] = found
+        return found
+
+
 class _Entry(NamedTuple):
     tensors: list[weakref.ref[Tensor]]
     state: tuple[Any, ...]  # which tensors they are, where their numbers lie, and their versions
-    found: dict[Any, Any]
+    notes: Notes[Any]
 
 
 class Remembered(Generic[Found]):
@@ -37,23 +56,21 @@ class Remembered(Generic[Found]):
 
     def get(self, tensors: tuple[Tensor, ...], settings: Any, make: Callable[[], Found]) -> Found:
         """What `make` returns for these tensors and settings, made now or before."""
+        return self.notes(tensors).get(settings, make)
+
+    def notes(self, tensors: tuple[Tensor, ...]) -> Notes[Found]:
+        """What is known of these tensors, for as long as nobody changes them."""
         try:
             state = tuple([(id(tensor), tensor.data_ptr(), tensor._version) for tensor in tensors])
         except RuntimeError:  # what torch raises for the version of a tensor of inference mode
-            return make()
+            return Notes(self._at_most)
         key = id(tensors[-1])
         entry = self._known.get(key)
         if entry is None or entry.state != state:
             forget = partial(_forget, self._known, key)
-            entry = _Entry([weakref.ref(tensor, forget) for tensor in tensors], state, {})
+            entry = _Entry([weakref.ref(tensor, forget) for tensor in tensors], state, Notes(self._at_most))
             self._known[key] = entry
-        found = entry.found.get(settings, NOTHING)
-        if found is NOTHING:
-            found = make()
-            while len(entry.found) >= self._at_most:  # others may add and drop some meanwhile
-                entry.found.pop(next(iter([*entry.found]), None), None)
-            entry.found[settings] = found
-        return found
+        return entry.notes
 
 
 def _forget(known: dict[int, _Entry], key: int, _: object) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from graphrnn.kernels._remembered import Notes, Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.pattern import Pattern
 
@@ -18,6 +19,7 @@ __all__ = [
     "Outputs",
     "Problem",
     "Wanted",
+    "notes_of",
     "numbers_of",
     "patterns_of",
 ]
@@ -46,6 +48,7 @@ class Problem(NamedTuple):
     rate_noise: Tensor | None  # (time, neuron, batch)
     activation: str
     precision: str = "exact"  # to which the inputs of every product are rounded, see `_precision.rounded`
+    notes: Notes[Any] | None = None  # what is known of its patterns, if somebody has looked already
 
     @property
     def steps(self) -> int:
@@ -71,12 +74,20 @@ class Problem(NamedTuple):
 def numbers_of(problem: Problem) -> tuple[Tensor | None, ...]:
     """The tensors of a problem but for its patterns, in the order of its fields."""
     values = (None if matrix is None else matrix.values for matrix in problem[:3])
-    return *values, *problem[3:-2]
+    return *values, *problem[3:-3]
 
 
 def patterns_of(problem: Problem) -> tuple[Tensor, ...]:
     """The tensors of its patterns, one pattern after the other."""
     return tuple([tensor for matrix in problem[:3] if matrix is not None for tensor in matrix.pattern])
+
+
+_known: Remembered[Any] = Remembered(at_most=16)
+
+
+def notes_of(problem: Problem) -> Notes[Any]:
+    """What is known of its patterns."""
+    return _known.notes(patterns_of(problem)) if problem.notes is None else problem.notes
 
 
 class Outputs(NamedTuple):

@@ -103,7 +103,7 @@ def recurrence(
         activation,
         precision,
     )
-    name = settle(problem, checkpoint, backend)
+    name, problem = settle(problem, checkpoint, backend)
     every = checkpoint or problem.steps
     if name == REFERENCE:
         rates, v, output = reference.recurrence(problem)

@@ -24,15 +24,15 @@ __all__ = ["recurrence"]
 
 def recurrence(problem: Problem) -> tuple[Tensor, Tensor, Tensor | None]:
     """Rates of all time steps (time, neuron, batch), the last v (neuron, batch) and the output."""
-    hidden, entry, readout, x, bias, readout_bias, drive, alpha, v, _, noise, activation, precision = problem
-    r0 = problem.rates_before
+    hidden, entry, readout, x, bias, readout_bias, drive, alpha, v, *_ = problem
+    r0, noise = problem.rates_before, problem.rate_noise
     n, window = len(alpha), window_of(r0)
     at = (hidden.pattern.post, hidden.pattern.pre)  # under delays pre counts through the window
     weight = hidden.values.new_zeros(n, window * n).index_put(at, hidden.values)
     past = list(r0.unbind()) if r0.ndim == 3 else [r0]
     leak = alpha[:, None]
-    product = _product(precision)
-    f = ACTIVATIONS[activation].function
+    product = _product(problem.precision)
+    f = ACTIVATIONS[problem.activation].function
     rates = []
     for t in range(problem.steps):
         current = product(weight, torch.cat(past[-window:]))

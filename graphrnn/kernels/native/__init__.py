@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from graphrnn.kernels._remembered import Remembered
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.contract import (
     Gradients,
@@ -17,8 +16,8 @@ from graphrnn.kernels.contract import (
     Outputs,
     Problem,
     Wanted,
+    notes_of,
     numbers_of,
-    patterns_of,
 )
 from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.native import crossover
@@ -128,7 +127,8 @@ class NativeBackend:
         )
         settings = numbers, plain, transposed, self._crossover.rows
         missing = problem.input is None, problem.readout is None  # whose pattern follows that of W
-        return _setups.get(patterns_of(problem), (settings, missing), lambda: _make_setup(problem, *settings))
+        found: _Setup = notes_of(problem).get((settings, missing), lambda: _make_setup(problem, *settings))
+        return found
 
 
 def _same_start(v0: Tensor) -> bool:
@@ -139,12 +139,15 @@ def _same_start(v0: Tensor) -> bool:
 def _run(name: str, setup: _Setup, problem: Problem, others: tuple[Tensor | None, ...]) -> None:
     """Calls a function of the library; keeps the tensors alive that it points to."""
     as_it_is = problem.v0 if setup.fields.same_start else None
-    kept = [
-        tensor if tensor is None or tensor is as_it_is else tensor.resolve_neg().contiguous()
-        for tensor in (*numbers_of(problem), *others)
-    ]
-    addresses = native.addresses([0 if tensor is None else tensor.data_ptr() for tensor in kept])
-    native.call(name, ctypes.byref(setup.fields), addresses)
+    kept, addresses = [], []
+    for tensor in (*numbers_of(problem), *others):
+        if tensor is None:
+            addresses.append(0)
+            continue
+        plain = tensor if tensor is as_it_is else tensor.resolve_neg().contiguous()
+        kept.append(plain)
+        addresses.append(plain.data_ptr())
+    native.call(name, ctypes.byref(setup.fields), native.addresses(addresses))
 
 
 class _Setup(NamedTuple):
@@ -152,9 +155,6 @@ class _Setup(NamedTuple):
 
     fields: native.Setup
     tensors: list[Tensor]
-
-
-_setups: Remembered[_Setup] = Remembered(at_most=8)
 
 
 def _make_setup(

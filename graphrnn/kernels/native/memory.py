@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import struct
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     assert not isinstance(library, str)
     address = None
     if size <= LARGEST:
-        axes = (ctypes.c_int64 * len(shape))(*shape)
+        axes = struct.pack(f"{len(shape)}q", *shape)
         address = library.graphrnn_array(size, 8 * dtype.itemsize, len(shape), axes)
     if not address:
         raise torch.OutOfMemoryError(f"no memory for {size:,} bytes")

@@ -83,8 +83,10 @@ inline index lead_of(const Call& call, index steps) {
 
 template <class T>
 Chunks chunks_of(const Call& call, const Schedule& plan) {
-    // Registers in a row: short sums waste their last step, long ones the cache; beyond 32 nothing is gained.
-    constexpr index LEAST = 4 * BYTES, MOST = 32 * BYTES, FEWEST_SYNAPSES = 8, SHARED_BYTES = index(64) << 20;
+    // Registers in a row: each sum ends with one over its lanes, which costs as much as some registers of numbers;
+    // long ones cost the cache, and beyond 32 nothing is gained.
+    constexpr index LEAST = 4 * BYTES, GOOD = 8 * BYTES, MOST = 32 * BYTES;
+    constexpr index FEWEST_SYNAPSES = 8, SHARED_BYTES = index(64) << 20;
     const index sources = call.neurons + call.hidden.matrix.n_late;
     const double synapses = double(call.hidden.matrix.n_synapses), neurons = double(call.neurons);
     const index cache = call.cache_bytes, rates_bytes = call.steps * call.neurons * call.batch * index(sizeof(T));
@@ -95,12 +97,15 @@ Chunks chunks_of(const Call& call, const Schedule& plan) {
         return synapses * double(columns) >= FEWEST_SYNAPSES * neurons * double(sources) ? columns : sources;
     };
     if (plan.team == 1) {
-        const index step = plan.bytes, fit = cache / 4 / (sources * step);
-        const index steps = even_steps(call.steps, fit, (LEAST + step - 1) / step, (MOST + step - 1) / step);
-        const index columns = together((steps + 1) * step);
+        const index step = plan.bytes, fit = cache / (sources * step);
         const double sums = double(plan.threads) * synapses * sizeof(T);
-        const bool outgrown = columns * (steps + 1) * step > cache;
-        if (!outgrown && sums <= double(rates_bytes) + 8e6) return {steps, columns, plan.threads, true, false, lead_of(call, steps)};
+        // Deltas and rates in half of the cache, or good sums in all of it.
+        for (const index wished : {fit < GOOD / step ? fit : GOOD / step > fit / 4 ? GOOD / step : fit / 4, fit / 4}) {
+            const index steps = even_steps(call.steps, wished, (LEAST + step - 1) / step, (MOST + step - 1) / step);
+            const index columns = together((steps + 1) * step);
+            const bool outgrown = columns * (steps + 1) * step > cache;
+            if (!outgrown && sums <= double(rates_bytes) + 8e6) return {steps, columns, plan.threads, true, false, lead_of(call, steps)};
+        }
     }
     const index step = plan.bytes * plan.tiles;
     const index steps = even_steps(call.steps, SHARED_BYTES / (sources * step), 1, (MOST + step - 1) / step);

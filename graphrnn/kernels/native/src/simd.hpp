@@ -71,6 +71,16 @@ struct Simd {
 #endif
     }
 
+    // Numbers that several sums need stay in their register: the compiler would read them again for each.
+    static INLINE vec held(vec v) {
+#if defined(GRAPHRNN_AVX512)
+        asm("" : "+v"(v));
+#elif defined(__SSE2__)
+        asm("" : "+x"(v));
+#endif
+        return v;
+    }
+
     static INLINE vec zero() { return vec{}; }
     static INLINE vec fill(T x) { return x - vec{}; }
 

@@ -106,7 +106,7 @@ struct ValueGradient {
                     const vec x = S::load(a + s), y = S::load(b + s);
 #pragma GCC unroll 8
                     for (int q = 0; q < ROWS; ++q) {
-                        const vec d = S::load(g + q * left.stride + s);
+                        const vec d = S::held(S::load(g + q * left.stride + s));
                         sum[0][q] += d * x;
                         sum[1][q] += d * y;
                     }
