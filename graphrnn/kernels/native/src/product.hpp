@@ -76,14 +76,20 @@ struct Tile {
         for (; k < end; ++k) add(out, w[k], r + index(col[k]) * WIDTH);
     }
 
-    // The blocks of a group, as many rows at once as the registers hold.
+    // The blocks of a group, as many rows at once as the registers hold, added to `out` or put there.
+    template <bool Add>
     static INLINE void blocks(const Matrix<T>& m, index group, const T* r, vec (*out)[V]) {
         constexpr int ROWS = ACCUMULATORS / V >= GROUP ? GROUP : ACCUMULATORS / V;
-        const index first = m.block_start[group], last = m.block_start[group + 1];
-        if (first == last) return;
+        const index first = m.block_start ? m.block_start[group] : 0, last = m.block_start ? m.block_start[group + 1] : 0;
+        if (Add && first == last) return;
 #pragma GCC unroll 8
         for (int from = 0; from < GROUP; from += ROWS) {
             vec sum[ROWS][V] = {};
+#pragma GCC unroll 8
+            for (int q = 0; q < ROWS; ++q)
+#pragma GCC unroll 4
+                for (int v = 0; v < V; ++v)
+                    if constexpr (Add) sum[q][v] = out[from + q][v];
             for (index k = first; k < last; ++k) {
                 const T* w = m.block_values + k * GROUP + from;
                 const T* rates = r + index(m.block_col[k]) * WIDTH;
@@ -98,23 +104,18 @@ struct Tile {
 #pragma GCC unroll 8
             for (int q = 0; q < ROWS; ++q)
 #pragma GCC unroll 4
-                for (int v = 0; v < V; ++v) out[from + q][v] += sum[q][v];
+                for (int v = 0; v < V; ++v) out[from + q][v] = sum[q][v];
         }
     }
 
-    static INLINE void clear(vec (*out)[V]) {
-#pragma GCC unroll 8
-        for (int q = 0; q < GROUP; ++q)
-#pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) out[q][v] = S::zero();
-    }
-
-    // Adds rows group * GROUP and following of W r.
-    static INLINE void add_product(const Matrix<T>& m, index group, bool outgrown, const T* r, vec (*out)[V]) {
-        if (m.empty()) return;
-        if (m.block_start) blocks(m, group, r, out);
+    // Rows group * GROUP and following of W r, added to `out` or put there.
+    template <bool Add>
+    static INLINE void product(const Matrix<T>& m, index group, bool outgrown, const T* r, vec (*out)[V]) {
+        if (Add && m.empty()) return;
+        blocks<Add>(m, group, r, out);
         const index first = group * GROUP;
-        const int rows = m.rows(group);
+        const int rows = m.rest_start ? m.rows(group) : 0;
+        if (rows == 0 || m.rest_start[first] == m.rest_start[first + rows]) return;
         if (outgrown)
             for (int q = 0; q < rows; ++q) row<true>(m, first + q, r, out[q]);
         else

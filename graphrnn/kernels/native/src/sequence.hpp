@@ -98,8 +98,7 @@ struct Sequence {
     void emit(const Matrix<T>& matrix, const Share<T>& share, const T* tile, const T* bias, T* to) const {
         for (index group = share.part; group < matrix.n_groups; group += share.team) {
             vec x[GROUP][V];
-            Tile::clear(x);
-            Tile::add_product(matrix, group, share.outgrown, tile, x);
+            Tile::template product<false>(matrix, group, share.outgrown, tile, x);
             for (int q = 0; q < matrix.rows(group); ++q) {
                 const index row = group * GROUP + q;
                 for (int v = 0; v < V && bias; ++v) x[q][v] += bias[row];
@@ -184,9 +183,8 @@ struct Sequence {
                 fetch(drive, here);
                 fetch(noise, here);
                 vec r[GROUP][V];
-                Tile::clear(r);
-                Tile::add_product(m.hidden, group, share.outgrown, before, r);
-                Tile::add_product(m.input, group, false, share.outer, r);
+                Tile::template product<false>(m.hidden, group, share.outgrown, before, r);
+                Tile::template product<true>(m.input, group, false, share.outer, r);
                 for (int q = 0; q < rows; ++q) {
                     const index at = here + q * batch;
                     T* v = carried + (row + q) * WIDTH;
@@ -238,6 +236,7 @@ struct Sequence {
         T* const own_rates = panels.rates + panels.own * panels.rate_row;  // those without delay
         const index width = share.width;
         T *const carry = share.carried, *const sums = share.alpha;
+        const Matrix<T> none{};  // after the last step nothing comes back
         for (index t = until - 1; t >= first; --t) {
             T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
             return_late(share, t, now);
@@ -256,9 +255,8 @@ struct Sequence {
                 fetch(call.noisy ? states : rates, here);
                 fetch(grad_rates, here);
                 vec g[GROUP][V], slope[GROUP][V];
-                Tile::clear(g);
-                if (!last) Tile::add_product(m.hidden, group, share.outgrown, before, g);
-                if (n_outputs) Tile::add_product(m.readout, group, false, share.outer, g);
+                Tile::template product<false>(last ? none : m.hidden, group, share.outgrown, before, g);
+                if (n_outputs) Tile::template product<true>(m.readout, group, false, share.outer, g);
                 for (int q = 0; q < rows; ++q) {
                     Tile::load(rates + here + q * batch, width, slope[q]);
                     if (panels.rates)
@@ -322,8 +320,7 @@ struct Sequence {
             T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
             for (index group = share.first_group; group < share.last_group; ++group) {
                 vec x[GROUP][V];
-                Tile::clear(x);
-                Tile::add_product(m.hidden, group, share.outgrown, before, x);
+                Tile::template product<false>(m.hidden, group, share.outgrown, before, x);
                 for (int q = 0; q < m.hidden.rows(group); ++q)
                     Tile::store(grad_r0 + (window + t) * step_size + (group * GROUP + q) * batch + share.start, share.width, x[q]);
             }

@@ -123,18 +123,15 @@ struct Simd {
         }
     }
 
-    // Sums of four vectors at once, each in that order.
-    static INLINE void sum4(vec a, vec b, vec c, vec d, T* out) {
-        if constexpr (Bytes > 16) {
-            const std::make_integer_sequence<int, LANES / 2> half;
-            Simd<T, Bytes / 2>::sum4(folded(a, half), folded(b, half), folded(c, half), folded(d, half), out);
-        } else if constexpr (sizeof(T) == 4) {
-            const vec ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-            const vec cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-            const vec ab = ab0 + ab1, cd = cd0 + cd1;  // a02 b02 a13 b13
-            store(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+    // Adds the sums of four vectors to four numbers, each in that order: two vectors share one as soon as half of
+    // each is left.
+    static INLINE void add_sums(vec a, vec b, vec c, vec d, T* to) {
+        if constexpr (LANES == 2) {
+            to[0] += a[0] + a[1], to[1] += b[0] + b[1], to[2] += c[0] + c[1], to[3] += d[0] + d[1];
         } else {
-            out[0] = a[0] + a[1], out[1] = b[0] + b[1], out[2] = c[0] + c[1], out[3] = d[0] + d[1];
+            typedef T four __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T))));
+            const vec parts = within<LANES / 4>(folded<2>(folded<1>(a, b), folded<1>(c, d)));
+            *reinterpret_cast<four*>(to) += firsts(parts, std::make_integer_sequence<int, 4>());
         }
     }
 
@@ -143,6 +140,35 @@ struct Simd {
     template <int... Lane>
     static INLINE auto folded(vec v, std::integer_sequence<int, Lane...>) {
         return __builtin_shufflevector(v, v, Lane...) + __builtin_shufflevector(v, v, (Lane + LANES / 2)...);
+    }
+
+    // Two vectors of `Parts` parts each: the lower half plus the upper half of every part, side by side.
+    template <int Parts>
+    static INLINE vec folded(vec a, vec b) {
+        const std::make_integer_sequence<int, LANES> lanes;
+        return halves<Parts, 0>(a, b, lanes) + halves<Parts, 1>(a, b, lanes);
+    }
+    template <int Parts, int Upper, int... Lane>
+    static INLINE vec halves(vec a, vec b, std::integer_sequence<int, Lane...>) {
+        constexpr int HALF = LANES / Parts / 2;
+        return __builtin_shufflevector(a, b, (Lane / HALF * 2 * HALF + Upper * HALF + Lane % HALF)...);
+    }
+
+    // Each part of so many lanes folded until its first lane has the sum.
+    template <int Size>
+    static INLINE vec within(vec v) {
+        if constexpr (Size == 1)
+            return v;
+        else
+            return within<Size / 2>(v + swapped<Size / 2>(v, std::make_integer_sequence<int, LANES>()));
+    }
+    template <int By, int... Lane>
+    static INLINE vec swapped(vec v, std::integer_sequence<int, Lane...>) {
+        return __builtin_shufflevector(v, v, (Lane ^ By)...);
+    }
+    template <int... Part>
+    static INLINE auto firsts(vec v, std::integer_sequence<int, Part...>) {
+        return __builtin_shufflevector(v, v, (Part * (LANES / 4))...);
     }
 };
 

@@ -76,10 +76,7 @@ struct ValueGradient {
             }
             vec sum[4];
             dots<Length, 4>(g, kept, r, size, sum);
-            T out[4];
-            S::sum4(sum[0], sum[1], sum[2], sum[3], out);
-#pragma GCC unroll 4
-            for (int c = 0; c < 4; ++c) rest_sums[k + c] += out[c];
+            S::add_sums(sum[0], sum[1], sum[2], sum[3], rest_sums + k);
         }
         for (; k < last && col[k] < end; ++k) {
             const T* const r[1] = {right[col[k]]};
@@ -98,7 +95,6 @@ struct ValueGradient {
         while (k < last && pattern.block_col[k] < end) {
             const bool pair = k + 1 < last && pattern.block_col[k + 1] < end;
             const T *a = right[pattern.block_col[k]], *b = pair ? right[pattern.block_col[k + 1]] : a;
-            T out[2][GROUP];
             for (int from = 0; from < GROUP; from += ROWS) {
                 const T* g = left[group * GROUP + from];
                 vec sum[2][ROWS] = {};
@@ -112,13 +108,14 @@ struct ValueGradient {
                     }
                 }
 #pragma GCC unroll 2
-                for (int side = 0; side < 2; ++side)
+                for (int side = 0; side < 2; ++side) {
+                    if (side > int(pair)) break;
 #pragma GCC unroll 2
                     for (int q = 0; q < ROWS; q += 4)
-                        S::sum4(sum[side][q], sum[side][q + 1], sum[side][q + 2], sum[side][q + 3], &out[side][from + q]);
+                        S::add_sums(sum[side][q], sum[side][q + 1], sum[side][q + 2], sum[side][q + 3],
+                                    block_sums + (k + side) * GROUP + from + q);
+                }
             }
-            for (int side = 0; side <= int(pair); ++side)
-                for (int q = 0; q < GROUP; ++q) block_sums[(k + side) * GROUP + q] += out[side][q];
             k += 1 + int(pair);
         }
         block_at[group] = std::int32_t(k);
