@@ -65,7 +65,7 @@ class Network(NamedTuple):
 
     def to(self, *where):
         patterns = {
-            name: pattern.to(self.leaves["r0"].to(*where).device) for name, pattern in self.patterns.items()
+            name: pattern.to(self.leaves["v0"].to(*where).device) for name, pattern in self.patterns.items()
         }
         leaves = {name: leaf.to(*where) for name, leaf in self.leaves.items()}
         return Network(patterns, leaves, None if self.rate_noise is None else self.rate_noise.to(*where))

@@ -70,7 +70,11 @@ def network(rng, seed):
         "n_readouts": rng.choice([0, 1, 2, 8, 30]),
         "density": rng.choice([0, 0.1, 0.5, 1]),
     }
-    return draw(mask, steps, batch, rng.choice(PARTS), noisy=rng.random() < 0.3, **ends, seed=seed)
+    drawn = draw(mask, steps, batch, rng.choice(PARTS), noisy=rng.random() < 0.3, **ends, seed=seed)
+    if rng.random() < 0.4:  # as a CTRNN starts: all trials alike, with the rates of that state
+        drawn.leaves["v0"] = drawn.leaves["v0"][:, :1].expand(n, batch)
+        del drawn.leaves["r0"]
+    return drawn
 
 
 def assert_equals_the_reference(drawn, dtype, **options):

@@ -73,8 +73,9 @@ class Problem(NamedTuple):
 
 def numbers_of(problem: Problem) -> tuple[Tensor | None, ...]:
     """The tensors of a problem but for its patterns, in the order of its fields."""
-    values = (None if matrix is None else matrix.values for matrix in problem[:3])
-    return *values, *problem[3:-3]
+    hidden, entry, readout, *others = problem[:-3]
+    outer = None if entry is None else entry.values, None if readout is None else readout.values
+    return hidden.values, *outer, *others
 
 
 def patterns_of(problem: Problem) -> tuple[Tensor, ...]:

@@ -423,9 +423,10 @@ class CTRNN(nn.Module):
         if alone:
             state = State(v[:, 0], rates[-1, :, 0], past, tuple(one[:, 0] for one in variables))
             return readout[:, :, 0], rates[:, :, 0], state
-        order = (2, 0, 1) if self.batch_first else (0, 2, 1)
-        state = State(v.T, rates.select(0, -1).T, past, tuple(one.T for one in variables))
-        return readout.permute(order), rates.permute(order), state
+        order, time = ((2, 0, 1), 1) if self.batch_first else ((0, 2, 1), 0)
+        rates = rates.permute(order)
+        state = State(v.T, rates.select(time, -1), past, tuple(one.T for one in variables))
+        return readout.permute(order), rates, state
 
     def to_connectome(self) -> Connectome:
         """The network with the weights and time constants that it has now, as a `Connectome`.

@@ -115,9 +115,10 @@ class SparseLayer(nn.Module):
     def weights(self) -> Tensor:
         """(synapse,) the weights in the order of the synapses, after the constraint and the plasticity."""
         weights = self.values if self.constraint is None else self.constraint(self.values)
-        if self.plasticity is None or self.anchor is None:
+        plasticity = self._buffers["plasticity"]
+        if plasticity is None or self.anchor is None:
             return weights
-        return follow(weights, self.anchor, self.plasticity)
+        return follow(weights, self.anchor, plasticity)
 
     @property
     def matrix(self) -> Matrix:

@@ -97,9 +97,9 @@ class Leak(nn.Module):
     @property
     def alpha(self) -> Tensor:
         """(neuron,) dt / τ."""
-        if self.time_constant is not None:
-            dt = torch.full_like(self.time_constant, self.dt)
-            return dt / self.time_constant  # number / tensor is a product in torch, 1 ulp off
+        tau = self.time_constant
+        if tau is not None:
+            return torch.full_like(tau, self.dt) / tau  # number / tensor is a product in torch, 1 ulp off
         low, high = self.alpha_bounds
         alpha = low + (high - low) * torch.sigmoid(self.start + self.raw)
         rounding = 2 * torch.finfo(alpha.dtype).eps  # a sigmoid of 20 is 1 in float32

@@ -39,7 +39,7 @@ def start(state: Any, v0: Tensor, batch: int, alone: bool) -> tuple[Tensor, Tens
         alone: whether x is one trial without a batch, and the state likewise.
     """
     if state is None:
-        return v0[:, None].expand(-1, batch), None
+        return v0.unsqueeze(1).expand(-1, batch), None
     call, n = "rnn(x, state)", len(v0)
     if not isinstance(state, State | Tensor):
         raise TypeError(

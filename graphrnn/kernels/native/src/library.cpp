@@ -64,6 +64,7 @@ struct Managed {
     void* owner;
     void (*end)(Managed*);
 };
+static_assert(sizeof(void*) != 8 || sizeof(Managed) == 64);
 constexpr std::int32_t ON_CPU = 1;
 constexpr std::uint8_t FLOAT = 2;
 constexpr int MOST_AXES = 4;

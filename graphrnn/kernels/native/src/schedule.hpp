@@ -99,8 +99,8 @@ Chunks chunks_of(const Call& call, const Schedule& plan) {
     if (plan.team == 1) {
         const index step = plan.bytes, fit = cache / (sources * step);
         const double sums = double(plan.threads) * synapses * sizeof(T);
-        // Deltas and rates in half of the cache, or good sums in all of it.
-        for (const index wished : {fit < GOOD / step ? fit : GOOD / step > fit / 4 ? GOOD / step : fit / 4, fit / 4}) {
+        const index quarter = fit / 4, good = fit < GOOD / step ? fit : GOOD / step;
+        for (const index wished : {good > quarter ? good : quarter, quarter}) {
             const index steps = even_steps(call.steps, wished, (LEAST + step - 1) / step, (MOST + step - 1) / step);
             const index columns = together((steps + 1) * step);
             const bool outgrown = columns * (steps + 1) * step > cache;
