@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import io
 import pickle
 import sys
@@ -33,6 +34,14 @@ def test_a_tensor_as_any_other(dtype):
     assert tensor.data_ptr() % 64 == 0
     assert empty((2, 0, 3), dtype).numel() == 0
     assert empty((), dtype).shape == ()
+
+
+def test_what_others_make_of_the_functions_of_python_does_not_matter(monkeypatch):
+    theirs = ctypes.CFUNCTYPE(None, ctypes.c_void_p)  # as numba declares the destructor of a capsule
+    shared = ctypes.pythonapi.PyCapsule_New
+    monkeypatch.setattr(shared, "argtypes", [ctypes.c_void_p, ctypes.c_char_p, theirs])
+    monkeypatch.setattr(shared, "restype", ctypes.c_int)
+    assert empty((70, 123, 11), torch.float32).fill_(2.0).sum() == 2 * 70 * 123 * 11
 
 
 def test_memory_that_nobody_needs_is_taken_again():

@@ -43,8 +43,8 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     return found
 
 
-# The form in which arrays cross from one library to another; torch empties it, and ends the array one day.
+# The form in which arrays cross from one library to another; torch empties it, and ends the array one day. A
+# prototype of our own: the attributes of `ctypes.pythonapi` are shared by all who use them.
 _DLPACK = b"dltensor"
-_capsule = ctypes.pythonapi.PyCapsule_New
-_capsule.restype = ctypes.py_object
-_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+_CAPSULE = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+_capsule = _CAPSULE(("PyCapsule_New", ctypes.pythonapi))
