@@ -172,6 +172,7 @@ def test_messages(call, message):
         (torch.zeros(3, 4), "rates of one step (neuron, batch)"),
         (torch.zeros(5, 3, 4), "5 steps"),
         (torch.zeros(902, 3, 4), "902 steps"),
+        (None, "None"),
     ],
 )
 def test_a_start_of_another_length_than_the_delays(backend, r0, got):

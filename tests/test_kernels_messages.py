@@ -42,6 +42,8 @@ WRONG = {
     "x of other channels": ({"x": torch.ones(4, 2, 3), "drive": None}, "needs `x` of shape (time, input, batch) = (any, 1, any); it got (4, 2, 3)."),
     "x without a step": ({"x": torch.ones(0, 1, 3), "drive": None}, "needs `x` of shape (time, input, batch) = (any, 1, any); it got (0, 1, 3)."),
     "readout": ({"readout": Matrix(torch.ones(1), ONE)}, "needs `readout` of shape (post, pre) = (any, 2); it got (2, 1)."),
+    "readout_bias": ({"readout": Matrix(torch.ones(1), BACK), "readout_bias": torch.ones(2)}, "needs `readout_bias` of shape (readout,) = (1,); it got (2,)."),
+    "readout_bias without readout": ({"readout_bias": torch.ones(1)}, "needs `readout` with `readout_bias`. Pass both, or neither."),
     "values of the readout": ({"readout": Matrix(torch.ones(1, 1), BACK)}, "needs `readout.values` of shape (synapse,) = (1,), one for each synapse of the pattern; it got (1, 1)."),
     "bias": ({"bias": torch.ones(2, 1)}, "needs `bias` of shape (neuron,) = (2,); it got (2, 1)."),
     "rate_noise": ({"rate_noise": torch.ones(3, 2, 3)}, "needs `rate_noise` of shape (time, neuron, batch) = (4, 2, 3); it got (3, 2, 3)."),
@@ -109,9 +111,10 @@ class TestRefusals:
         ):
             recurrence(**plain_arguments(), backend="abacus")
 
-    @pytest.mark.parametrize("name", ["v0", "pattern", "x", "bias", "input", "readout"])
+    @pytest.mark.parametrize("name", ["v0", "pattern", "x", "bias", "readout_bias", "input", "readout"])
     def test_devices(self, name):
         given = {**plain_arguments(), "bias": torch.ones(2), "readout": Matrix(torch.ones(1), BACK)}
+        given["readout_bias"] = torch.ones(1)
         matrix = isinstance(given[name], Matrix)
         given[name] = (
             Matrix(given[name].values.to("meta"), given[name].pattern) if matrix else given[name].to("meta")
