@@ -31,8 +31,9 @@ def settle(problem: Problem, checkpoint: int | None, backend: str) -> tuple[str,
     if form is None:
         name = _settle(problem, backend)
     else:
-        problem = problem._replace(notes=notes_of(problem))
-        name = notes_of(problem).get(form, lambda: _settle(problem, backend))
+        notes = notes_of(problem)
+        name = notes.get(form, lambda: _settle(problem, backend))
+        problem = problem._replace(notes=notes)
     if problem.rate_noise is not None and problem.rate_noise.requires_grad:
         raise ValueError(
             f"`{_CALL}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."

@@ -111,23 +111,13 @@ struct Simd {
     }
 
     // Sum of all lanes, always in the same order.
-    static INLINE T sum(vec v) {
-        if constexpr (LANES == 2) {
-            return v[0] + v[1];
-        } else {
-            const auto half = folded(v, std::make_integer_sequence<int, LANES / 2>());
-            if constexpr (LANES == 4)
-                return half[0] + half[1];
-            else
-                return Simd<T, Bytes / 2>::sum(half);
-        }
-    }
+    static INLINE T sum(vec v) { return within<LANES>(v)[0]; }
 
     // Adds the sums of four vectors to four numbers, each in that order: two vectors share one as soon as half of
     // each is left.
     static INLINE void add_sums(vec a, vec b, vec c, vec d, T* to) {
         if constexpr (LANES == 2) {
-            to[0] += a[0] + a[1], to[1] += b[0] + b[1], to[2] += c[0] + c[1], to[3] += d[0] + d[1];
+            to[0] += sum(a), to[1] += sum(b), to[2] += sum(c), to[3] += sum(d);
         } else {
             typedef T four __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T))));
             const vec parts = within<LANES / 4>(folded<2>(folded<1>(a, b), folded<1>(c, d)));
@@ -136,12 +126,6 @@ struct Simd {
     }
 
    private:
-    // The lower half plus the upper half. Shuffles, because memory would push sums out of registers.
-    template <int... Lane>
-    static INLINE auto folded(vec v, std::integer_sequence<int, Lane...>) {
-        return __builtin_shufflevector(v, v, Lane...) + __builtin_shufflevector(v, v, (Lane + LANES / 2)...);
-    }
-
     // Two vectors of `Parts` parts each: the lower half plus the upper half of every part, side by side.
     template <int Parts>
     static INLINE vec folded(vec a, vec b) {
