@@ -112,6 +112,11 @@ def draw(mask, steps, batch, parts=ALL, *, noisy=False, n_inputs=3, n_readouts=2
     return Network({name: pattern_of(m) for name, m in masks.items()}, leaves, noise)
 
 
+def laid_out(tensor, order):
+    """The same tensor with its axes in another order in memory."""
+    return tensor.permute(order).contiguous().permute(*np.argsort(order))
+
+
 def with_delays(network, late):
     """The same network with a delay in steps for each synapse, in the order of the pattern, and a past."""
     pattern = network.patterns["values"]

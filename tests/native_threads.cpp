@@ -125,6 +125,7 @@ bool network() {
     auto readout_bias = numbers<T>(n_readouts, 0.1);
     for (T& a : alpha) a = T(0.5) + a;
     const bool same_start = generator() % 3 == 0, rates_of_v0 = window == 1 && generator() % 2 == 0;
+    const auto order = graphrnn::Order(choose({graphrnn::TIME_ROW_TRIAL, graphrnn::TRIAL_TIME_ROW, graphrnn::TIME_TRIAL_ROW}));
     std::vector<std::vector<T>> expected;
     for (int trial = 0; trial < 6; ++trial) {
         graphrnn::Call call{};
@@ -137,7 +138,7 @@ bool network() {
         call.values = hidden.values.data(), call.input_values = input.values.data(), call.readout_values = readout.values.data();
         call.x = x.data(), call.bias = bias.data(), call.drive = drive.data(), call.alpha = alpha.data();
         call.v0 = v0.data(), call.r0 = rates_of_v0 ? nullptr : r0.data(), call.noise = noise.data();
-        call.same_start = same_start, call.readout_bias = readout_bias.data();
+        call.same_start = same_start, call.order = order, call.readout_bias = readout_bias.data();
         std::vector<T> rates(all), states(all), v_last(state), output(outer * n_readouts + 1);
         std::vector<T> grad_x(outer * n_inputs + 1), grad_bias(n), grad_drive(all), grad_alpha(n), grad_v0(state), grad_r0(window * state),
             grad_readout_bias(n_readouts + 1);

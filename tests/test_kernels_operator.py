@@ -13,6 +13,7 @@ from kernel_cases import (
     assert_close,
     assert_same,
     draw,
+    laid_out,
     outputs_and_gradients,
     pattern_of,
     random_mask,
@@ -63,7 +64,7 @@ class TestNode:
         for name in ("values", "input_values", "readout_values", "bias", "readout_bias"):
             leaves[name] = leaves[name].repeat_interleave(2)[::2]
         for name in ("x", "drive"):  # as a CTRNN passes what comes batch first
-            leaves[name] = leaves[name].permute(2, 0, 1).contiguous().permute(1, 2, 0)
+            leaves[name] = laid_out(leaves[name], (2, 0, 1))
         leaves |= {"alpha": leaves["alpha"][:1].expand(12), "v0": leaves["v0"].T.contiguous().T}
         leaves["r0"] = leaves["r0"][:, :1].expand(12, 4)
         assert not any(leaf.is_contiguous() for leaf in leaves.values())
@@ -131,6 +132,8 @@ class TestNode:
         drawn = network(parts, steps=3, noisy=noisy)
         if not noisy and not checkpoint:
             del drawn.leaves["r0"]
+            if "x" in drawn.leaves:
+                drawn.leaves["x"] = laid_out(drawn.leaves["x"], (2, 0, 1))
         opcheck(torch.ops.graphrnn.recurrence.default, operator_arguments(drawn, backend, checkpoint))
 
     @pytest.mark.parametrize("checkpoint", [None, 4])

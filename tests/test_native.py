@@ -8,11 +8,12 @@ import re
 import subprocess
 import sys
 import weakref
+from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
-from kernel_cases import ALL, assert_same, draw, outputs_and_gradients, random_mask, with_delays
+from kernel_cases import ALL, assert_same, draw, laid_out, outputs_and_gradients, random_mask, with_delays
 
 from graphrnn.kernels import (
     ACTIVATIONS,
@@ -74,6 +75,8 @@ def network(rng, seed):
     if rng.random() < 0.4:  # as a CTRNN starts: all trials alike, with the rates of that state
         drawn.leaves["v0"] = drawn.leaves["v0"][:, :1].expand(n, batch)
         del drawn.leaves["r0"]
+    if "x" in drawn.leaves:
+        drawn.leaves["x"] = laid_out(drawn.leaves["x"], rng.choice([*permutations(range(3))]))
     return drawn
 
 
@@ -136,6 +139,19 @@ def test_only_the_delays_that_some_synapse_has_take_room():
     assert (plain.n_cols, plain.n_late, plain.late, plain.fresh) == (120, 40, 0, 40)
     assert (back.n_cols, back.n_late, back.late, back.fresh) == (120, 40, 80, 0)
     assert plain.reach == back.reach == 80  # each neuron reads 80 of them
+
+
+@built
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 2, 1)])
+def test_the_output_lies_in_memory_as_the_input_does(order, monkeypatch):
+    """And so does the gradient of the input; nobody makes a copy, which would be read in another order."""
+    monkeypatch.setattr(torch.Tensor, "copy_", None)
+    drawn = draw(random_mask(20, 20, 0.3), 6, 5, {"input", "readout"})
+    x = laid_out(drawn.leaves["x"], order).requires_grad_()
+    output = recurrence(**drawn.arguments({"x": x}), backend="native").output
+    (grad,) = torch.autograd.grad(output, x, laid_out(torch.ones_like(output), order))
+    for tensor in (output, grad):
+        assert tensor.permute(order).is_contiguous()
 
 
 @built

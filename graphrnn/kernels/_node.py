@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from graphrnn.kernels._parts import backward_in_parts, forward_in_parts
 from graphrnn.kernels._precision import as_given
+from graphrnn.kernels._remembered import state_of
 from graphrnn.kernels._room import with_room
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import BACKENDS
@@ -66,11 +67,12 @@ def _flat(problem: Problem) -> tuple[Any, ...]:
 
 
 def _problem(*flat: Any) -> Problem:
-    w, w_in, w_out, *others, patterns, activation, precision = flat
+    w, w_in, w_out, x, *others, patterns, activation, precision = flat
+    x = None if x is None else x.contiguous()  # torch.compile plans for one layout of the output
     found = [Pattern(*patterns[k : k + FIELDS]) for k in range(0, len(patterns), FIELDS)]
     entry = None if w_in is None else found[1]
     readout = None if w_out is None else found[-1]
-    return _joined((w, w_in, w_out), (found[0], entry, readout), *others, activation, precision)
+    return _joined((w, w_in, w_out), (found[0], entry, readout), x, *others, activation, precision)
 
 
 def _joined(values: Any, patterns: Any, *others: Any) -> Problem:
@@ -137,14 +139,6 @@ def _needed_back(drive: Tensor | None, noise: Tensor | None, checkpoint: int) ->
     return None, None if noise is None else noise.new_empty(0)
 
 
-def _versions(problem: Problem) -> list[int] | None:
-    """How often its patterns were changed in place; None in inference mode, which does not count."""
-    try:
-        return [tensor._version for tensor in patterns_of(problem)]
-    except RuntimeError:
-        return None
-
-
 class _Node(torch.autograd.Function):
     """The recurrence without torch's dispatcher, which costs as much as a step of a hundred neurons."""
 
@@ -157,7 +151,6 @@ class _Node(torch.autograd.Function):
         ctx.save_for_backward(*leaves[:DRIVE], drive, *leaves[DRIVE + 1 :], noise, *outputs[:2])
         # Not among the saved tensors, which hooks may move: a copy has nothing remembered of it.
         ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
-        ctx.versions = _versions(problem)
         ctx.static = problem.activation, problem.precision, problem.notes
         ctx.how = backend, checkpoint
         ctx.set_materialize_grads(False)
@@ -174,7 +167,7 @@ class _Node(torch.autograd.Function):
     ) -> tuple[Any, ...]:
         *saved, rates, states = ctx.saved_tensors
         problem = _joined(saved[:3], ctx.patterns, *saved[3:], *ctx.static)
-        if _versions(problem) != ctx.versions:
+        if problem.notes is not None and problem.notes.state != state_of(patterns_of(problem)):
             raise RuntimeError(
                 "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
                 "in place since. Change a copy, or run forward again."

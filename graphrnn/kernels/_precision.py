@@ -15,6 +15,7 @@ from graphrnn.kernels.products import StepProducts, ValueSum
 __all__ = ["EXACT", "MANTISSA_BITS", "RoundedProducts", "as_given", "check_precision", "rounded", "rounding"]
 
 EXACT = "exact"
+NOTHING = nullcontext()
 MANTISSA_BITS = {EXACT: 23, "tf32": 10, "bf16": 7}  # explicit ones, of float32's 23
 
 
@@ -22,7 +23,7 @@ def as_given(values: Tensor) -> AbstractContextManager[object]:
     """A context in which autocast, which knows no sparse products, is off."""
     kind = values.device.type
     if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
-        return nullcontext()
+        return NOTHING
     return torch.autocast(kind, enabled=False)
 
 

@@ -33,7 +33,7 @@ def settle(problem: Problem, checkpoint: int | None, backend: str) -> tuple[str,
     else:
         notes = notes_of(problem)
         name = notes.get(form, lambda: _settle(problem, backend))
-        problem = problem._replace(notes=notes)
+        problem = Problem(*problem[:-1], notes)
     if problem.rate_noise is not None and problem.rate_noise.requires_grad:
         raise ValueError(
             f"`{_CALL}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
@@ -55,7 +55,7 @@ def _form(problem: Problem, backend: str) -> tuple[Any, ...] | None:
     None where that cannot be told: something is no tensor or no text, or torch.compile looks on.
     """
     words = backend, problem.activation, problem.precision
-    if torch.compiler.is_compiling() or not all(isinstance(word, str) for word in words):
+    if torch.compiler.is_compiling() or {*map(type, words)} != {str}:
         return None
     try:
         form = [one if one is None else (one.shape, one.dtype, one.device) for one in numbers_of(problem)]

@@ -9,19 +9,21 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 
-__all__ = ["Notes", "Remembered"]
+__all__ = ["Notes", "Remembered", "state_of"]
 
 Found = TypeVar("Found")
+State = list[tuple[int, int, int]]
 NOTHING = object()
 
 
 class Notes(Generic[Found]):
     """Results for the same tensors under different settings, of which at most so many are kept."""
 
-    __slots__ = ("_at_most", "_found")
+    __slots__ = ("_at_most", "_found", "state")
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, state: State | None = None) -> None:
         self._at_most, self._found = at_most, dict[Any, Any]()
+        self.state = state  # of the tensors, by which a change of one is seen; None where nothing is kept
 
     def get(self, settings: Any, make: Callable[[], Found]) -> Found:
         """What `make` returns under these settings, made now or before."""
@@ -36,8 +38,15 @@ class Notes(Generic[Found]):
 
 class _Entry(NamedTuple):
     tensors: list[weakref.ref[Tensor]]
-    state: tuple[Any, ...]  # which tensors they are, where their numbers lie, and their versions
     notes: Notes[Any]
+
+
+def state_of(tensors: tuple[Tensor, ...]) -> State | None:
+    """Which tensors they are, where their numbers lie, and their versions; None in inference mode."""
+    try:
+        return [(id(tensor), tensor.data_ptr(), tensor._version) for tensor in tensors]
+    except RuntimeError:  # what torch raises for the version of a tensor of inference mode
+        return None
 
 
 class Remembered(Generic[Found]):
@@ -60,15 +69,14 @@ class Remembered(Generic[Found]):
 
     def notes(self, tensors: tuple[Tensor, ...]) -> Notes[Found]:
         """What is known of these tensors, for as long as nobody changes them."""
-        try:
-            state = tuple([(id(tensor), tensor.data_ptr(), tensor._version) for tensor in tensors])
-        except RuntimeError:  # what torch raises for the version of a tensor of inference mode
+        state = state_of(tensors)
+        if state is None:
             return Notes(self._at_most)
         key = id(tensors[-1])
         entry = self._known.get(key)
-        if entry is None or entry.state != state:
+        if entry is None or entry.notes.state != state:
             forget = partial(_forget, self._known, key)
-            entry = _Entry([weakref.ref(tensor, forget) for tensor in tensors], state, Notes(self._at_most))
+            entry = _Entry([weakref.ref(tensor, forget) for tensor in tensors], Notes(self._at_most, state))
             self._known[key] = entry
         return entry.notes
 

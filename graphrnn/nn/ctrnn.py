@@ -224,7 +224,7 @@ class CTRNN(nn.Module):
     @property
     def layers(self) -> list[SparseLayer]:
         """The input, hidden and readout layers, each with `.weight` (post, pre), sparse COO."""
-        return [self.input, self.hidden, self.readout]
+        return [self._modules[which] for which in _WHICH]  # type: ignore[misc]
 
     def constraint(self, which: str, synapses: Synapses) -> Dale | None:
         """Dale's law for synapses of the input, hidden or readout layer; None where it does not hold."""
@@ -323,7 +323,6 @@ class CTRNN(nn.Module):
         _arguments.same_precision("rnn(x)", "x", x, values)
         alone = x.ndim == 2
         steps = x[:, :, None] if alone else x.permute((1, 2, 0) if self.batch_first else (0, 2, 1))
-        steps = steps.contiguous()  # here, or each pass would make a copy of its own
         v0, r0 = start(state, self.v0, steps.shape[2], alone)
         (weights, pattern), late = hidden.matrix, self.delays
         if late is not None:

@@ -35,7 +35,12 @@ ISA = -1  # 0 generic, 1 AVX2, 2 AVX-512; -1 for the best that the machine has
 CACHE_BYTES = 0  # of one core; 0 to ask the machine
 
 DRIVE = Wanted._fields.index("drive")
+GRADIENTS = slice(-len(Gradients._fields), None)  # of `native.TENSORS`
+OUTPUT = native.TENSORS.index("output")
 ACTIVATION = {name: number for number, name in enumerate(ACTIVATIONS)}
+
+
+Strides = tuple[int, ...]
 
 
 class NativeBackend:
@@ -73,16 +78,15 @@ class NativeBackend:
         )
 
     def forward(self, problem: Problem, save_states: bool) -> Outputs:
-        v0, readout = problem.v0, problem.readout
+        v0, readout, steps = problem.v0, problem.readout, problem.steps
         n, batch = v0.shape
-        rates = empty((problem.steps, n, batch), v0.dtype)
-        outputs = Outputs(
-            rates,
-            empty(rates.shape, v0.dtype) if save_states else None,
-            v0.new_empty(n, batch),
-            None if readout is None else v0.new_empty(problem.steps, readout.pattern.shape[0], batch),
-        )
-        setup = self._setup(problem, rates, plain=(True, True, True), transposed=(False, False, False))
+        shape = steps, n, batch
+        setup = self._setup(problem, shape, plain=(True, True, True), transposed=(False, False, False))
+        output = None
+        if readout is not None:
+            output = _empty((steps, readout.pattern.shape[0], batch), setup.strides[OUTPUT], v0)
+        states = empty(shape, v0.dtype) if save_states else None
+        outputs = Outputs(empty(shape, v0.dtype), states, v0.new_empty(n, batch), output)
         _run("graphrnn_forward", setup, problem, outputs)
         return outputs
 
@@ -92,36 +96,41 @@ class NativeBackend:
         inputs = numbers_of(problem)
         # Where no drive was kept, it had the shape of the rates.
         leaves = (*inputs[:DRIVE], rates, *inputs[DRIVE + 1 : -1])
+        plain = (wanted.values, wanted.input_values, False)  # those of the readout run over its transpose
+        setup = self._setup(problem, rates.shape, plain, transposed=(True, wanted.x, True))
         gradients = Gradients(
             *(
-                leaf.new_empty(leaf.shape) if needed and leaf is not None else None
-                for leaf, needed in zip(leaves, wanted, strict=True)
+                _empty(leaf.shape, strides, leaf) if needed and leaf is not None else None
+                for leaf, needed, strides in zip(leaves, wanted, setup.strides[GRADIENTS], strict=True)
             )
         )
-        plain = (wanted.values, wanted.input_values, False)  # those of the readout run over its transpose
-        setup = self._setup(problem, rates, plain, transposed=(True, wanted.x, True))
         _run("graphrnn_backward", setup, problem, (rates, states, None, None, *grads, *gradients))
         return gradients
 
     def _setup(
-        self, problem: Problem, rates: Tensor, plain: tuple[bool, ...], transposed: tuple[bool, ...]
+        self,
+        problem: Problem,
+        shape: tuple[int, ...],
+        plain: tuple[bool, ...],
+        transposed: tuple[bool, ...],
     ) -> _Setup:
         """What this call has in common with others, made now or before.
 
         Args:
             problem: what is run through.
-            rates: (time, neuron, batch), for its shape and precision.
+            shape: (time, neuron, batch).
             plain: whether W, W_in and W_out are read as they are.
             transposed: and whether their transposes are.
         """
         numbers = (  # the first fields of `native.Setup`
-            *rates.shape,
-            rates.dtype == torch.float64,
+            *shape,
+            problem.v0.dtype == torch.float64,
             ACTIVATION[problem.activation],
             torch.get_num_threads(),
             *(ISA, TILE_BYTES, TEAM),
             problem.rate_noise is not None,
             _same_start(problem.v0),
+            _order(problem.x),
             CACHE_BYTES,
             window_of(problem.r0),
         )
@@ -136,15 +145,35 @@ def _same_start(v0: Tensor) -> bool:
     return v0.stride() == (1, 0) and not v0.is_neg()
 
 
+def _strides(order: int, steps: int, rows: int, batch: int) -> Strides:
+    """Of a tensor (time, row, batch) in one of the orders of its axes that the library reads and writes."""
+    return ((rows * batch, batch, 1), (rows, 1, steps * rows), (batch * rows, 1, rows))[order]
+
+
+def _order(x: Tensor | None) -> int:
+    """The order of the input, and so of the output; 0, that of the rates, for any other."""
+    if x is None:
+        return 0
+    found = x.stride()
+    return next((order for order in (0, 1, 2) if found == _strides(order, *x.shape)), 0)
+
+
+def _empty(shape: tuple[int, ...], strides: Strides | None, like: Tensor) -> Tensor:
+    return like.new_empty(shape) if strides is None else like.new_empty_strided(shape, strides)
+
+
 def _run(name: str, setup: _Setup, problem: Problem, others: tuple[Tensor | None, ...]) -> None:
     """Calls a function of the library; keeps the tensors alive that it points to."""
-    as_it_is = problem.v0 if setup.fields.same_start else None
     kept, addresses = [], []
-    for tensor in (*numbers_of(problem), *others):
+    for tensor, strides in zip((*numbers_of(problem), *others), setup.strides, strict=False):
         if tensor is None:
             addresses.append(0)
             continue
-        plain = tensor if tensor is as_it_is else tensor.resolve_neg().contiguous()
+        plain = tensor
+        if strides is None:
+            plain = tensor.resolve_neg().contiguous()
+        elif tensor.stride() != strides or tensor.is_neg():
+            plain = _empty(tensor.shape, strides, tensor).copy_(tensor)
         kept.append(plain)
         addresses.append(plain.data_ptr())
     native.call(name, ctypes.byref(setup.fields), native.addresses(addresses))
@@ -155,6 +184,7 @@ class _Setup(NamedTuple):
 
     fields: native.Setup
     tensors: list[Tensor]
+    strides: tuple[Strides | None, ...]  # that each of `native.TENSORS` needs; None for any contiguous one
 
 
 def _make_setup(
@@ -166,7 +196,7 @@ def _make_setup(
 ) -> _Setup:
     fields = native.Setup(*numbers)
     fields.release, fields.acquire, fields.interrupted = _interpreter()
-    setup = _Setup(fields, [])
+    setup = _Setup(fields, [], tuple(_strides_of(fields, problem).get(name) for name in native.TENSORS))
     n = fields.neurons
     layers = fields.hidden, fields.input, fields.readout
     shapes = (n, n), (n, 0), (0, n)  # those that stand for a matrix that is not there
@@ -176,6 +206,16 @@ def _make_setup(
     ):
         _fill(setup.tensors, layer, shared, None if matrix is None else matrix.pattern, *given)
     return setup
+
+
+def _strides_of(fields: native.Setup, problem: Problem) -> dict[str, Strides]:
+    """What those tensors need that are not as the others are, by name."""
+    found: dict[str, Strides] = {"v0": (1, 0)} if fields.same_start else {}
+    for matrix, axis, name in ((problem.input, 1, "x"), (problem.readout, 0, "output")):
+        if matrix is not None:
+            strides = _strides(fields.order, fields.steps, matrix.pattern.shape[axis], fields.batch)
+            found |= {name: strides, f"grad_{name}": strides}
+    return found
 
 
 def _fill(

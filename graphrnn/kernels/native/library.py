@@ -44,7 +44,7 @@ class Setup(ctypes.Structure):
             (name, int32)
             for name in (
                 *("is_double", "activation", "threads", "isa", "tile_bytes", "team"),
-                *("noisy", "same_start"),
+                *("noisy", "same_start", "order"),
             )
         ),
         ("cache_bytes", int64),

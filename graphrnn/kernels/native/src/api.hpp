@@ -27,12 +27,16 @@ struct Layer {
     const std::int32_t* permutation;  // of the values of the transposed matrix
 };
 
+// In which order of its axes, the innermost last, an array lies whose rows are those of the network's inputs or outputs.
+enum Order : std::int32_t { TIME_ROW_TRIAL, TRIAL_TIME_ROW, TIME_TRIAL_ROW };
+
 // What many calls have in common.
 struct Setup {
     std::int64_t steps, neurons, batch;
     std::int32_t is_double, activation, threads;
     std::int32_t isa, tile_bytes, team, noisy;  // isa -1, tile_bytes 0: to be chosen here
     std::int32_t same_start;                    // whether all trials start alike, v0 being (neuron)
+    std::int32_t order;                         // of x, the output and their gradients
     std::int64_t cache_bytes;  // of one core's own cache; 0 to ask the machine
     std::int64_t window;       // steps that the synapses read: the longest delay and one more
     Layer hidden, input, readout;
@@ -43,7 +47,7 @@ struct Setup {
     int (*interrupted)();
 };
 
-// Everything is neuron-major and contiguous with the batch innermost. Null stands for "not there", and of r0 for
+// Everything is contiguous and but for what `order` is about neuron-major with the batch innermost. Null stands for "not there", and of r0 for
 // f(v0). Under delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
 // hidden matrix lie that many steps back, those of its transpose ahead.
 struct Tensors {

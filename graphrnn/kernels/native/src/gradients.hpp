@@ -60,7 +60,38 @@ class LayerGradient {
     Buffer sums_;
 };
 
-// What the panels of some steps add to the gradients of all layers and of the bias.
+// One bias for each row of a panel, in as many sets.
+template <class T>
+class BiasGradient {
+   public:
+    BiasGradient(void* target, index rows, int sets)
+        : target_(static_cast<T*>(target)), rows_(rows), set_(aligned(rows * sizeof(T)) / sizeof(T)), sums_(target ? sets * set_ * sizeof(T) : 0) {
+        if (target) std::memset(sums_.template as<T>(), 0, sets * set_ * sizeof(T));
+    }
+    void add(Rows<T> panel, index size, int set, index first, index end) const {
+        using S = Simd<T, BYTES>;
+        T* const sums = sums_.template as<T>() + set * set_;
+        for (index i = first; target_ && i < end; ++i) {
+            typename S::vec sum = {};
+            for (index k = 0; k < size; k += S::LANES) sum += S::load(panel[i] + k);
+            sums[i] += S::sum(sum);
+        }
+    }
+    void finish(int sets) const {
+        for (index i = 0; target_ && i < rows_; ++i) {
+            T total = 0;
+            for (int set = 0; set < sets; ++set) total += sums_.template as<T>()[set * set_ + i];
+            target_[i] = total;
+        }
+    }
+
+   private:
+    T* target_;
+    index rows_, set_;
+    Buffer sums_;
+};
+
+// What the panels of some steps add to the gradients of all layers and of the biases.
 template <class T>
 class Gradients {
    public:
@@ -71,11 +102,9 @@ class Gradients {
           readout_(call.readout.transposed, call.readout.permutation, call.grad_readout_values, sets),
           cursor_size_(aligned(call.neurons * 4) + aligned((call.neurons + GROUP - 1) / GROUP * 4)),
           cursors_(wanted(call) ? workers * cursor_size_ : 0),
-          bias_(call.grad_bias ? sets * aligned(call.neurons * sizeof(T)) : 0) {
-        if (call.grad_bias) std::memset(bias_.as<T>(), 0, sets * aligned(call.neurons * sizeof(T)));
-    }
+          bias_(call.grad_bias, call.neurons, sets), readout_bias_(call.grad_readout_bias, call.readout.matrix.n_rows, sets) {}
     static bool wanted(const Call& call) {
-        return call.grad_values || call.grad_input_values || call.grad_readout_values || call.grad_bias;
+        return call.grad_values || call.grad_input_values || call.grad_readout_values || call.grad_bias || call.grad_readout_bias;
     }
 
     // The groups [first, last) of neurons.
@@ -97,14 +126,8 @@ class Gradients {
             layer(hidden_, deltas, before, columns, outgrown);
         layer(input_, deltas, x, columns, false);
         if (panels.grad_output) layer(readout_, rates, outer, columns, false);
-        if (!call_.grad_bias) return;
-        T* bias = bias_.as<T>() + set * (aligned(call_.neurons * sizeof(T)) / sizeof(T));
-        const index end = last * GROUP < call_.neurons ? last * GROUP : call_.neurons;
-        for (index i = first * GROUP; i < end; ++i) {
-            typename ValueGradient<T>::vec sum = {};
-            for (index k = 0; k < panels.delta_row; k += ValueGradient<T>::LANES) sum += ValueGradient<T>::S::load(deltas[i] + k);
-            bias[i] += ValueGradient<T>::S::sum(sum);
-        }
+        bias_.add(deltas, panels.delta_row, set, first * GROUP, last * GROUP < call_.neurons ? last * GROUP : call_.neurons);
+        if (panels.grad_output && member == set) readout_bias_.add(outer, panels.delta_row, set, 0, call_.readout.matrix.n_rows);
     }
 
     index work(index group) const {  // what a group costs, roughly
@@ -120,41 +143,16 @@ class Gradients {
 
     void finish(Control& control) const {
         for (const LayerGradient<T>* g : {&hidden_, &input_, &readout_}) g->finish(control, call_.threads);
-        const index stride = aligned(call_.neurons * sizeof(T)) / sizeof(T);
-        for (index i = 0; call_.grad_bias && i < call_.neurons; ++i) {
-            T total = 0;
-            for (int set = 0; set < sets_; ++set) total += bias_.as<T>()[set * stride + i];
-            static_cast<T*>(call_.grad_bias)[i] = total;
-        }
-        if (call_.grad_readout_bias) finish_readout_bias(control);
+        bias_.finish(sets_), readout_bias_.finish(sets_);
     }
 
    private:
-    // What comes back to the outputs, summed over time and batch.
-    void finish_readout_bias(Control& control) const {
-        using S = Simd<T, BYTES>;
-        const index n = call_.readout.matrix.n_rows, batch = call_.batch, whole = batch / S::LANES * S::LANES;
-        const T* grad = static_cast<const T*>(call_.grad_output);
-        T* target = static_cast<T*>(call_.grad_readout_bias);
-        auto body = [&](int member, int size) {
-            for (index row = n * member / size; row < n * (member + 1) / size; ++row) {
-                typename S::vec sum = {};
-                for (index t = 0; grad && t < call_.steps; ++t) {
-                    const T* from = grad + (t * n + row) * batch;
-                    for (index k = 0; k < whole; k += S::LANES) sum += S::load(from + k);
-                    if (whole < batch) sum += S::load(from + whole, int(batch - whole));
-                }
-                target[row] = S::sum(sum);
-            }
-        };
-        on_threads(control, n * batch * call_.steps < 1000000 ? 1 : call_.threads, body);
-    }
-
     const Call& call_;
     int sets_;
     LayerGradient<T> hidden_, input_, readout_;
     index cursor_size_;
-    Buffer cursors_, bias_;
+    Buffer cursors_;
+    BiasGradient<T> bias_, readout_bias_;
 };
 
 }  // namespace graphrnn::GRAPHRNN_ISA

@@ -112,7 +112,7 @@ class PanelMemory {
         const index neurons = (call.neurons + GROUP - 1) / GROUP * GROUP;
         const bool rates = call.grad_values || call.grad_readout_values;
         const index inputs = call.grad_input_values ? call.input.matrix.n_cols : 0;
-        const index outputs = call.grad_readout_values && call.grad_output ? call.readout.matrix.n_rows : 0;
+        const index outputs = (call.grad_readout_values || call.grad_readout_bias) && call.grad_output ? call.readout.matrix.n_rows : 0;
         sizes_[0] = neurons * panels_.delta_row, sizes_[1] = rates ? (neurons + late) * panels_.rate_row : 0;
         sizes_[2] = inputs * panels_.delta_row, sizes_[3] = outputs * panels_.delta_row;
         for (const index size : sizes_) bytes_ += aligned(size * sizeof(T));

@@ -122,31 +122,32 @@ struct Tile {
             for (int q = 0; q < rows; ++q) row<false>(m, first + q, r, out[q]);
     }
 
-    static INLINE void load(const T* from, index width, vec* to) {
-        if (width >= WIDTH) {
+    // A row of a tile of that width, zeros behind it, from numbers or to numbers that lie `apart`.
+    static INLINE void load(const T* from, index width, vec* to, index apart = 1) {
+        if (width >= WIDTH && apart == 1) {
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) to[v] = S::load(from + v * LANES);
         } else {
-            for (int v = 0; v < V; ++v) {
-                const index n = width - v * LANES;
-                to[v] = n <= 0 ? S::zero() : S::load(from + v * LANES, int(n));
-            }
+            for (int v = 0; v < V; ++v) to[v] = S::load(from + v * LANES * apart, lanes(width, v), apart);
         }
     }
     static INLINE void stream(T* to, const vec* from) {
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) S::stream(to + v * LANES, from[v]);
     }
-    static INLINE void store(T* to, index width, const vec* from) {
-        if (width >= WIDTH) {
+    static INLINE void store(T* to, index width, const vec* from, index apart = 1) {
+        if (width >= WIDTH && apart == 1) {
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) S::store(to + v * LANES, from[v]);
         } else {
-            for (int v = 0; v < V; ++v) {
-                const index n = width - v * LANES;
-                if (n > 0) S::store(to + v * LANES, from[v], int(n));
-            }
+            for (int v = 0; v < V; ++v) S::store(to + v * LANES * apart, from[v], lanes(width, v), apart);
         }
+    }
+
+   private:
+    static INLINE int lanes(index width, int v) {  // of register v, in a row of that width
+        const index n = width - v * LANES;
+        return n <= 0 ? 0 : n < LANES ? int(n) : LANES;
     }
 };
 

@@ -87,7 +87,7 @@ Chunks chunks_of(const Call& call, const Schedule& plan) {
     // long ones cost the cache, and beyond 32 nothing is gained.
     constexpr index LEAST = 4 * BYTES, GOOD = 8 * BYTES, MOST = 32 * BYTES;
     constexpr index FEWEST_SYNAPSES = 8, SHARED_BYTES = index(64) << 20;
-    const index sources = call.neurons + call.hidden.matrix.n_late;
+    const index sources = call.neurons + call.hidden.matrix.n_late > 0 ? call.neurons + call.hidden.matrix.n_late : 1;
     const double synapses = double(call.hidden.matrix.n_synapses), neurons = double(call.neurons);
     const index cache = call.cache_bytes, rates_bytes = call.steps * call.neurons * call.batch * index(sizeof(T));
     // Neurons whose rates stay in the cache, in parts of equal size; all where a part had too few synapses.

@@ -27,6 +27,24 @@ struct Panels {
     const index* offset;                         // with the whole window, where what a column reads begins
 };
 
+// Rows of one step, or of where they are to go.
+template <class T>
+struct Place {
+    T* start;
+    index stride, apart = 1;  // of rows, and of the trials in one
+};
+
+// Those of one step in x, the output or a gradient of either, of which there are so many.
+template <class T>
+Place<T> outside(const Call& call, const void* array, index rows, index time) {
+    T* const start = static_cast<T*>(const_cast<void*>(array));
+    switch (call.order) {
+        case TRIAL_TIME_ROW: return {start + time * rows, 1, call.steps * rows};
+        case TIME_TRIAL_ROW: return {start + time * rows * call.batch, 1, rows};
+        default: return {start + time * rows * call.batch, call.batch};
+    }
+}
+
 // One tile as one thread sees it.
 template <class T>
 struct Share {
@@ -71,14 +89,16 @@ struct Sequence {
         share.streams ? Tile::stream(to, from) : Tile::store(to, share.width, from);
     }
 
-    // Copies rows of a (row, batch) array into rows `stride` apart; zeros where there is no array.
-    void pack(const void* array, const Share<T>& share, index row, index end, T* to, index stride) const {
-        const T* from = static_cast<const T*>(array);
+    // Copies rows into rows `stride` apart; zeros where there are none.
+    void pack(Place<T> from, const Share<T>& share, index row, index end, T* to, index stride) const {
         for (index i = row; i < end; ++i) {
             vec x[V] = {};
-            if (from) Tile::load(from + i * batch + share.start, share.width, x);
+            if (from.start) Tile::load(from.start + i * from.stride + share.start * from.apart, share.width, x, from.apart);
             Tile::store(to + i * stride, WIDTH, x);
         }
+    }
+    void pack(const void* array, const Share<T>& share, index row, index end, T* to, index stride) const {
+        pack(Place<T>{static_cast<T*>(const_cast<void*>(array)), batch}, share, row, end, to, stride);
     }
     void unpack(const T* tile, const Share<T>& share, void* array) const {
         T* to = static_cast<T*>(array);
@@ -94,15 +114,15 @@ struct Sequence {
         return end < call.neurons ? end : call.neurons;
     }
 
-    // Rows of W r + b into a (row, batch) array, without b where it is null; a team divides the groups of rows.
-    void emit(const Matrix<T>& matrix, const Share<T>& share, const T* tile, const T* bias, T* to) const {
+    // Rows of W r + b, without b where it is null; a team divides the groups of rows.
+    void emit(const Matrix<T>& matrix, const Share<T>& share, const T* tile, const T* bias, Place<T> to) const {
         for (index group = share.part; group < matrix.n_groups; group += share.team) {
             vec x[GROUP][V];
             Tile::template product<false>(matrix, group, share.outgrown, tile, x);
             for (int q = 0; q < matrix.rows(group); ++q) {
                 const index row = group * GROUP + q;
                 for (int v = 0; v < V && bias; ++v) x[q][v] += bias[row];
-                Tile::store(to + row * batch + share.start, share.width, x[q]);
+                Tile::store(to.start + row * to.stride + share.start * to.apart, share.width, x[q], to.apart);
             }
         }
     }
@@ -113,20 +133,15 @@ struct Sequence {
         return true;
     }
 
-    // Rows of one step, or of where they are to go.
-    struct Place {
-        T* start;
-        index stride;
-    };
     // This thread's part of the late columns of a pattern, each at its row of `to`; from(d) is the place of the
     // step that those of d steps read.
     template <class From>
-    void copy_late(const Pattern& pattern, const Share<T>& share, index width, From from, Place to) const {
+    void copy_late(const Pattern& pattern, const Share<T>& share, index width, From from, Place<T> to) const {
         constexpr index AHEAD = 32;
         const index first = pattern.n_late * share.part / share.team, last = pattern.n_late * (share.part + 1) / share.team;
         for (index k = first; k < last;) {
             const index steps = pattern.late_steps[k];
-            const Place step = from(steps);
+            const Place<T> step = from(steps);
             const std::int32_t* row = pattern.late_row;
             for (; k < last && pattern.late_steps[k] == steps; ++k) {
                 if (share.far_back) __builtin_prefetch(step.start + row[k + AHEAD < last ? k + AHEAD : k] * step.stride);
@@ -137,13 +152,13 @@ struct Sequence {
         }
     }
     // The rates of any step, those before the first included.
-    Place rates_at(const Share<T>& share, index time) const {
+    Place<T> rates_at(const Share<T>& share, index time) const {
         T* step = time < 0 ? static_cast<T*>(const_cast<void*>(call.r0)) + (window + time) * step_size
                            : static_cast<T*>(call.rates) + time * step_size;
         return {step + share.start, batch};
     }
     // Under delays, what each of the last `window` steps gave back, in turns; zero before that.
-    Place given_back(const Share<T>& share, index time) const {
+    Place<T> given_back(const Share<T>& share, index time) const {
         return {share.ring + (time + window) % window * call.neurons * WIDTH, WIDTH};
     }
     // What the step after the one at `time` reads late.
@@ -158,11 +173,10 @@ struct Sequence {
     }
 
     void forward(const Share<T>& share) const {
-        const T *x = static_cast<const T*>(call.x), *bias = static_cast<const T*>(call.bias);
+        const T* bias = static_cast<const T*>(call.bias);
         const T *drive = static_cast<const T*>(call.drive), *alpha = static_cast<const T*>(call.alpha);
         const T* noise = static_cast<const T*>(call.noise);
         T *rates = static_cast<T*>(call.rates), *states = static_cast<T*>(call.states);
-        T* output = static_cast<T*>(call.output);
         const T* readout_bias = static_cast<const T*>(call.readout_bias);
         const T* rates_before = static_cast<const T*>(call.r0) + (window - 1) * step_size;
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
@@ -175,7 +189,7 @@ struct Sequence {
         for (index t = 0; t < call.steps; ++t) {
             T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
             read_late(share, t, now);
-            pack(x + t * n_inputs * batch, share, 0, n_inputs, share.outer, WIDTH);
+            pack(outside<T>(call, call.x, n_inputs, t), share, 0, n_inputs, share.outer, WIDTH);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
@@ -206,7 +220,7 @@ struct Sequence {
                 }
             }
             if (!wait(share)) return;
-            emit(m.readout, share, now + fresh, readout_bias, output + t * n_outputs * batch);
+            emit(m.readout, share, now + fresh, readout_bias, outside<T>(call, call.output, n_outputs, t));
         }
         unpack(share.carried, share, call.v_last);
         Tile::S::drain();
@@ -227,10 +241,9 @@ struct Sequence {
     void backward(const Share<T>& share, index first, index until) const {
         const T *alpha = static_cast<const T*>(call.alpha), *grad_rates = static_cast<const T*>(call.grad_rates);
         const T *rates = static_cast<const T*>(call.rates), *states = static_cast<const T*>(call.states);
-        const T *x = static_cast<const T*>(call.x), *grad_output = static_cast<const T*>(call.grad_output);
         const T *v0 = static_cast<const T*>(call.v0), *grad_r_last = static_cast<const T*>(call.grad_r_last);
-        T *grad_drive = static_cast<T*>(call.grad_drive), *grad_x = static_cast<T*>(call.grad_x);
-        const index n_inputs = call.input.matrix.n_cols, n_outputs = grad_output ? call.readout.matrix.n_rows : 0;
+        T* grad_drive = static_cast<T*>(call.grad_drive);
+        const index n_inputs = call.input.matrix.n_cols, n_outputs = call.grad_output ? call.readout.matrix.n_rows : 0;
         const Panels<T> panels = share.panels;
         const Pattern& hidden = call.hidden.matrix;
         T* const own_rates = panels.rates + panels.own * panels.rate_row;  // those without delay
@@ -243,11 +256,10 @@ struct Sequence {
             T* const kept = share.ring ? given_back(share, t).start : nullptr;
             const index column = (t - first) * panels.step + share.column;
             const bool last = t + 1 == call.steps;
-            pack(grad_output + t * n_outputs * batch, share, 0, n_outputs, share.outer, WIDTH);
-            if (share.part == 0 && panels.grad_output)
-                pack(grad_output + t * n_outputs * batch, share, 0, n_outputs, panels.grad_output + column, panels.delta_row);
-            if (share.part == 0 && panels.x)
-                pack(x + t * n_inputs * batch, share, 0, n_inputs, panels.x + column, panels.delta_row);
+            pack(outside<T>(call, call.grad_output, n_outputs, t), share, 0, n_outputs, share.outer, WIDTH);
+            for (index i = 0; share.part == 0 && panels.grad_output && i < n_outputs; ++i)
+                std::memcpy(panels.grad_output + i * panels.delta_row + column, share.outer + i * WIDTH, WIDTH * sizeof(T));
+            if (share.part == 0 && panels.x) pack(outside<T>(call, call.x, n_inputs, t), share, 0, n_inputs, panels.x + column, panels.delta_row);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
@@ -300,10 +312,10 @@ struct Sequence {
                 copy_late(hidden, share, width, [&](index d) { return rates_at(share, t - 1 - d); },
                           {panels.rates + hidden.late * panels.rate_row + column, panels.rate_row});
             if (!wait(share)) return;
-            if (grad_x) emit(m.input, share, now, nullptr, grad_x + t * n_inputs * batch);
+            if (call.grad_x) emit(m.input, share, now, nullptr, outside<T>(call, call.grad_x, n_inputs, t));
         }
         for (index k = 0; panels.rates && k < panels.lead; ++k) {
-            const Place earlier = rates_at(share, first - panels.lead + k);
+            const Place<T> earlier = rates_at(share, first - panels.lead + k);
             for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
                 vec r[V];
                 Tile::load(earlier.start + i * earlier.stride, width, r);

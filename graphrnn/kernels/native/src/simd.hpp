@@ -110,6 +110,21 @@ struct Simd {
         for (int i = 0; i < n; ++i) to[i] = lanes[i];
     }
 
+    // The same of numbers `apart` from each other.
+    static INLINE vec load(const T* from, int n, index apart) {
+        if (apart == 1) return load(from, n);
+        if (n == LANES) return gathered(from, apart, std::make_integer_sequence<int, LANES>());
+        T lanes[LANES] = {};
+        for (int i = 0; i < n; ++i) lanes[i] = from[i * apart];
+        return load(lanes);
+    }
+    static INLINE void store(T* to, vec v, int n, index apart) {
+        if (apart == 1) return store(to, v, n);
+        T lanes[LANES];
+        store(lanes, v);
+        for (int i = 0; i < n; ++i) to[i * apart] = lanes[i];
+    }
+
     // Sum of all lanes, always in the same order.
     static INLINE T sum(vec v) { return within<LANES>(v)[0]; }
 
@@ -126,6 +141,11 @@ struct Simd {
     }
 
    private:
+    template <int... Lane>
+    static INLINE vec gathered(const T* from, index apart, std::integer_sequence<int, Lane...>) {
+        return vec{from[Lane * apart]...};
+    }
+
     // Two vectors of `Parts` parts each: the lower half plus the upper half of every part, side by side.
     template <int Parts>
     static INLINE vec folded(vec a, vec b) {
