@@ -5,10 +5,11 @@
 #include "ordered.hpp"
 #include "schedule.hpp"
 #include "sequence.hpp"
-#include "start.hpp"
 
 namespace graphrnn::GRAPHRNN_ISA {
 namespace {
+
+constexpr index LINE = 64;  // bytes
 
 // The tiles of a pass, their workspace, and which thread has which of them.
 template <class Tile>
@@ -68,7 +69,6 @@ class Tiles {
     }
     // Whole lines of what all steps write, which would not stay in the caches, and which no later step reads.
     bool streams(index width) const {
-        constexpr index LINE = 64;
         const index numbers = call_.steps * call_.neurons * call_.batch;
         if (call_.window > 1 || 2 * numbers * index(sizeof(T)) <= plan_.threads * call_.cache_bytes) return false;
         if (width < Tile::WIDTH || Tile::WIDTH * sizeof(T) % LINE || call_.batch * sizeof(T) % LINE) return false;
@@ -117,7 +117,6 @@ class PanelMemory {
         sizes_[2] = inputs * panels_.delta_row, sizes_[3] = outputs * panels_.delta_row;
         for (const index size : sizes_) bytes_ += aligned(size * sizeof(T));
         memory_ = Buffer(copies * bytes_);
-        for (int copy = 0; copy < copies; ++copy) clear(copy);
     }
     Panels<T> panels(int copy) const {
         Panels<T> p = panels_;
@@ -129,7 +128,11 @@ class PanelMemory {
         }
         return p;
     }
-    void clear(int copy) const { std::memset(memory_.template as<char>() + copy * bytes_, 0, bytes_); }
+    // This member's part of one copy, for what no step writes to: ends of rows, and steps that a chunk has not.
+    void clear(int copy, int member, int size) const {
+        const index from = bytes_ / LINE * member / size * LINE, to = bytes_ / LINE * (member + 1) / size * LINE;
+        if (from < to) std::memset(memory_.template as<char>() + copy * bytes_ + from, 0, to - from);
+    }
 
    private:
     void find_offsets(const Call& call) {
@@ -157,8 +160,7 @@ void run_backward_alone(const Call& call, Control& control, const Matrices<typen
     const PanelMemory<T> memory(call, chunks, Tile::WIDTH, plan.threads);
     auto body = [&](int member, int size) {
         tiles.each(member, size, [&](const auto& sequence, Share<T> share) {
-            // A shorter chunk to start with and a narrower tile find zeros where they write nothing.
-            if (Gradients<T>::wanted(call) && (call.steps % chunks.steps || share.width < Tile::WIDTH)) memory.clear(member);
+            memory.clear(member, 0, 1);
             share.panels = memory.panels(member);
             sequence.start_backward(share);
             chunks.each(call.steps, [&](index first, index until) {
@@ -182,6 +184,8 @@ void run_backward_together(const Call& call, Control& control, const Matrices<ty
     const Tiles<Tile> tiles(call, control, m, plan, call.readout.matrix.n_rows, plan.tiles, true);
     const Gradients<T> gradients(call, 1, call.threads);
     const PanelMemory<T> memory(call, chunks, plan.tiles * Tile::WIDTH, 1);
+    auto clear_part = [&](int member, int size) { memory.clear(0, member, size); };
+    on_threads(control, chunks.threads, clear_part);
     chunks.each(call.steps, [&](index first, index until) {
         auto sequence_part = [&](int member, int size) {
             tiles.each(member, size, [&](const auto& sequence, Share<T> share) {
@@ -214,9 +218,7 @@ void with_tile(int bytes, Run run) {
 }
 
 template <class T>
-void forward_of(const Call& given, Control& control) {
-    const Started<T> started(given);
-    const Call& call = started.call;
+void forward_of(const Call& call, Control& control) {
     const Ordered<T> hidden(call, control, call.hidden, call.values, false), input(call, control, call.input, call.input_values, false);
     const Ordered<T> readout(call, control, call.readout, call.readout_values, false);
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};
@@ -225,9 +227,7 @@ void forward_of(const Call& given, Control& control) {
 }
 
 template <class T>
-void backward_of(const Call& given, Control& control) {
-    const Started<T> started(given);
-    const Call& call = started.call;
+void backward_of(const Call& call, Control& control) {
     const Ordered<T> hidden(call, control, call.hidden, call.values, true), readout(call, control, call.readout, call.readout_values, true);
     const Ordered<T> input(call, control, call.input, call.input_values, true);  // read for the gradient of x alone
     const Matrices<T> m{hidden.matrix, input.matrix, readout.matrix};

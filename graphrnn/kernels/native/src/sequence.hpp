@@ -157,6 +157,17 @@ struct Sequence {
                            : static_cast<T*>(call.rates) + time * step_size;
         return {step + share.start, batch};
     }
+    // v before the first step, one column where all trials start alike.
+    Place<T> v_before() const { return {static_cast<T*>(const_cast<void*>(call.v0)), call.same_start ? 1 : batch, call.same_start ? 0 : 1}; }
+    // The rates of one neuron at any step, into a packed row; f(v) before the first one where the caller gave none.
+    void pack_rates(const Share<T>& share, index time, index row, T* to) const {
+        vec r[V];
+        const bool given = time >= 0 || call.r0;
+        const Place<T> from = given ? rates_at(share, time) : v_before();
+        Tile::load(from.start + row * from.stride + (given ? 0 : share.start * from.apart), share.width, r, from.apart);
+        if (!given) M::rates(call.activation, r, V);
+        Tile::store(to, WIDTH, r);
+    }
     // Under delays, what each of the last `window` steps gave back, in turns; zero before that.
     Place<T> given_back(const Share<T>& share, index time) const {
         return {share.ring + (time + window) % window * call.neurons * WIDTH, WIDTH};
@@ -178,13 +189,12 @@ struct Sequence {
         const T* noise = static_cast<const T*>(call.noise);
         T *rates = static_cast<T*>(call.rates), *states = static_cast<T*>(call.states);
         const T* readout_bias = static_cast<const T*>(call.readout_bias);
-        const T* rates_before = static_cast<const T*>(call.r0) + (window - 1) * step_size;
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
         const index width = share.width, fresh = call.hidden.matrix.fresh * WIDTH;
         T* const carried = share.carried;
-        pack(rates_before, share, share.first_group * GROUP, end_row(share), share.tiles[1] + fresh, WIDTH);
+        for (index i = share.first_group * GROUP; i < end_row(share); ++i) pack_rates(share, -1, i, share.tiles[1] + fresh + i * WIDTH);
         read_late(share, -1, share.tiles[1]);
-        pack(call.v0, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
+        pack(v_before(), share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
         if (!wait(share)) return;
         for (index t = 0; t < call.steps; ++t) {
             T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
@@ -241,10 +251,11 @@ struct Sequence {
     void backward(const Share<T>& share, index first, index until) const {
         const T *alpha = static_cast<const T*>(call.alpha), *grad_rates = static_cast<const T*>(call.grad_rates);
         const T *rates = static_cast<const T*>(call.rates), *states = static_cast<const T*>(call.states);
-        const T *v0 = static_cast<const T*>(call.v0), *grad_r_last = static_cast<const T*>(call.grad_r_last);
+        const T* grad_r_last = static_cast<const T*>(call.grad_r_last);
         T* grad_drive = static_cast<T*>(call.grad_drive);
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.grad_output ? call.readout.matrix.n_rows : 0;
         const Panels<T> panels = share.panels;
+        const Place<T> v_at_start = v_before();
         const Pattern& hidden = call.hidden.matrix;
         T* const own_rates = panels.rates + panels.own * panels.rate_row;  // those without delay
         const index width = share.width;
@@ -301,7 +312,10 @@ struct Sequence {
                     if (sums) {
                         vec after[V], earlier[V], sum[V];
                         Tile::load(states + at, width, after);
-                        Tile::load(t ? states + at - step_size : v0 + i * batch + share.start, width, earlier);
+                        if (t)
+                            Tile::load(states + at - step_size, width, earlier);
+                        else
+                            Tile::load(v_at_start.start + i * v_at_start.stride + share.start * v_at_start.apart, width, earlier, v_at_start.apart);
                         Tile::load(sums + i * WIDTH, WIDTH, sum);
                         for (int k = 0; k < V; ++k) sum[k] += d[k] * (after[k] - earlier[k]);
                         Tile::store(sums + i * WIDTH, WIDTH, sum);
@@ -314,14 +328,9 @@ struct Sequence {
             if (!wait(share)) return;
             if (call.grad_x) emit(m.input, share, now, nullptr, outside<T>(call, call.grad_x, n_inputs, t));
         }
-        for (index k = 0; panels.rates && k < panels.lead; ++k) {
-            const Place<T> earlier = rates_at(share, first - panels.lead + k);
-            for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
-                vec r[V];
-                Tile::load(earlier.start + i * earlier.stride, width, r);
-                Tile::store(own_rates + i * panels.rate_row + k * panels.step + share.column, width, r);
-            }
-        }
+        for (index k = 0; panels.rates && k < panels.lead; ++k)
+            for (index i = share.first_group * GROUP; i < end_row(share); ++i)
+                pack_rates(share, first - panels.lead + k, i, own_rates + i * panels.rate_row + k * panels.step + share.column);
     }
 
     void end_backward(const Share<T>& share) const {
