@@ -15,9 +15,9 @@ extern "C" {
 int graphrnn_best_isa();
 int graphrnn_forward(const graphrnn::Setup*, const graphrnn::Tensors*);
 int graphrnn_backward(const graphrnn::Setup*, const graphrnn::Tensors*);
-int graphrnn_count_blocks(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, int, std::int64_t*, std::int64_t*);
-int graphrnn_find_blocks(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, int, std::int32_t*, std::int32_t*,
-                         std::int32_t*, std::int32_t*, std::int32_t*, std::int32_t*);
+int graphrnn_count_blocks(const graphrnn::Pattern*, int, std::int64_t*, std::int64_t*);
+int graphrnn_find_blocks(const graphrnn::Pattern*, int, std::int32_t*, std::int32_t*, std::int32_t*, std::int32_t*, std::int32_t*,
+                         std::int32_t*);
 }
 
 namespace {
@@ -27,21 +27,30 @@ std::mt19937 generator(0);
 
 int choose(std::initializer_list<int> from) { return from.begin()[generator() % from.size()]; }
 
+// The first rows of groups of up to eight, and their number.
+Ints grouped(int n_rows, bool even) {
+    Ints groups;
+    for (int row = 0; row < n_rows; row += even ? 8 : choose({1, 2, 7, 8, 8})) groups.push_back(row);
+    groups.push_back(n_rows);
+    return groups;
+}
+
 // Where the synapses are, some in blocks.
 struct Rows {
     Ints start, col, parts[6], late_row, late_steps;
     graphrnn::Pattern pattern{};
-    void finish(int n_cols, int shared) {
-        const std::int64_t n_rows = std::int64_t(start.size()) - 1, n = std::int64_t(col.size());
+    void finish(const Ints& groups, int n_cols, int shared) {
+        const std::int64_t n_rows = std::int64_t(start.size()) - 1, n = std::int64_t(col.size()), n_groups = std::int64_t(groups.size()) - 1;
         std::int64_t blocks = 0, rest = 0;
-        graphrnn_count_blocks(n_rows, n_cols, start.data(), col.data(), shared, &blocks, &rest);
-        const std::int64_t sizes[6] = {(n_rows + 7) / 8 + 1, blocks, blocks * 8, n_rows + 1, rest, rest};
-        for (int k = 0; k < 6; ++k) parts[k].resize(sizes[k] + 1);  // never a null pointer
-        graphrnn_find_blocks(n_rows, n_cols, start.data(), col.data(), shared, parts[0].data(), parts[1].data(), parts[2].data(),
-                             parts[3].data(), parts[4].data(), parts[5].data());
-        pattern = {n_rows, n_cols, n, parts[0].data(), parts[1].data(), parts[2].data(), parts[3].data(), parts[4].data(), parts[5].data()};
-        if (blocks == 0) pattern = {n_rows, n_cols, n, nullptr, nullptr, nullptr, start.data(), col.data(), nullptr};
+        pattern = {n_rows, n_cols, n, n_groups, groups.data(), nullptr, nullptr, nullptr, start.data(), col.data(), nullptr};
         pattern.reach = n_cols;
+        graphrnn_count_blocks(&pattern, shared, &blocks, &rest);
+        if (blocks == 0) return;
+        const std::int64_t sizes[6] = {n_groups + 1, blocks, blocks * 8, n_rows + 1, rest, rest};
+        for (int k = 0; k < 6; ++k) parts[k].resize(sizes[k] + 1);  // never a null pointer
+        graphrnn_find_blocks(&pattern, shared, parts[0].data(), parts[1].data(), parts[2].data(), parts[3].data(), parts[4].data(), parts[5].data());
+        pattern.block_start = parts[0].data(), pattern.block_col = parts[1].data(), pattern.block_source = parts[2].data();
+        pattern.rest_start = parts[3].data(), pattern.rest_col = parts[4].data(), pattern.rest_source = parts[5].data();
     }
     void late(int n_late, int first, int fresh) {
         pattern.late_row = late_row.data(), pattern.late_steps = late_steps.data();
@@ -64,7 +73,8 @@ struct Matrix {
     Rows rows, columns;
     Ints permutation;
     std::vector<T> values, grad;
-    Matrix(int n_post, int n_pre, double density, int shared, int window = 1) {
+    Matrix(const Ints& post, const Ints& pre, double density, int shared, int window = 1) {  // from the groups of both sides
+        const int n_post = post.back(), n_pre = pre.back();
         const int n_late = (window - 1) * n_pre;
         std::vector<Ints> at(n_pre), source(n_pre);
         rows.start = {0};
@@ -87,7 +97,7 @@ struct Matrix {
         }
         values = numbers<T>(std::int64_t(rows.col.size()), 0.3), grad.resize(values.size());
         permutation.push_back(0);
-        rows.finish(n_pre + n_late, shared), columns.finish(window * n_post, shared);
+        rows.finish(post, n_pre + n_late, shared), columns.finish(pre, window * n_post, shared);
         for (int k = 0; k < n_late; ++k) {
             rows.late_row.push_back(k % n_pre), rows.late_steps.push_back(window - 1 - k / n_pre);
             columns.late_row.push_back(k % n_pre), columns.late_steps.push_back(1 + k / n_pre);
@@ -117,7 +127,9 @@ template <class T>
 bool network() {
     const int n = choose({1, 9, 40, 130}), steps = choose({1, 2, 5, 14}), batch = choose({1, 3, 16, 33, 70});
     const int window = choose({1, 1, 2, 7}), shared = choose({1, 3, 9}), n_inputs = choose({0, 2, 9}), n_readouts = choose({0, 1, 9});
-    Matrix<T> hidden(n, n, choose({0, 10, 50}) / 100.0, shared, window), input(n, n_inputs, 0.5, shared), readout(n_readouts, n, 0.5, shared);
+    const Ints neurons = grouped(n, generator() % 2), inputs = grouped(n_inputs, true), readouts = grouped(n_readouts, true);
+    Matrix<T> hidden(neurons, neurons, choose({0, 10, 50}) / 100.0, shared, window), input(neurons, inputs, 0.5, shared);
+    Matrix<T> readout(readouts, neurons, 0.5, shared);
     const std::int64_t state = std::int64_t(n) * batch, all = state * steps, outer = std::int64_t(steps) * batch;
     auto x = numbers<T>(outer * n_inputs, 1), bias = numbers<T>(n, 0.1), drive = numbers<T>(all, 1), alpha = numbers<T>(n, 0.05);
     auto v0 = numbers<T>(state, 1), r0 = numbers<T>(window * state, 1), noise = numbers<T>(all, 0.1);

@@ -27,7 +27,7 @@ from graphrnn.kernels import (
 )
 from graphrnn.kernels.native import crossover, library
 from graphrnn.kernels.native.crossover import Crossover
-from graphrnn.kernels.native.layout import layout
+from graphrnn.kernels.native.layout import groups_of, layout
 
 NATIVE = BACKENDS["native"]
 WHY_NOT = NATIVE.unavailable(torch.device("cpu"), torch.float32)
@@ -124,6 +124,33 @@ def test_rates_past_the_caches_are_those_that_go_through_them(isa, dtype, batch,
         assert_equals_the_reference(drawn, dtype)
         found.append(outputs_and_gradients(drawn.to(dtype), backend="native"))
     assert_same(*found, TOLERANCE[dtype])  # the steps that are summed up together differ too
+
+
+def rows_of_areas(*sizes, density=1.0, between=0.0, seed=0):
+    """A mask of areas of these sizes, and the first rows of its groups."""
+    random, area = np.random.default_rng(seed), np.repeat(np.arange(len(sizes)), sizes)
+    same = area[:, None] == area
+    mask = random.random(same.shape) < np.where(same, density, between)
+    pattern = Pattern.from_pairs(*np.nonzero(mask), mask.shape)
+    return mask, groups_of(pattern.crow, pattern.col).tolist()
+
+
+@built
+def test_groups_of_rows_begin_anew_with_an_area():
+    assert rows_of_areas(9, 25, 16)[1] == [0, 8, 9, 17, 25, 33, 34, 42, 50]
+    assert rows_of_areas(9, 25, 16, density=0.9, between=0.1)[1] == [0, 8, 9, 17, 25, 33, 34, 42, 50]
+    assert rows_of_areas(3, 3, 3, 3)[1] == [0, 8, 12]  # too small to have blocks
+    assert rows_of_areas(20, density=0.2)[1] == [0, 8, 16, 20]  # rows that are not alike
+    assert rows_of_areas(5, 5, density=0.0)[1] == [0, 8, 10]
+    assert rows_of_areas()[1] == [0]
+
+
+@built
+@pytest.mark.parametrize("sizes", [(9, 25, 16), (1, 8, 1, 30), (11, 11, 11)])
+def test_areas_of_any_size_equal_the_reference(isa, sizes):
+    mask, groups = rows_of_areas(*sizes, density=0.95, between=0.1)
+    assert np.diff(groups).max() <= library.GROUP
+    assert_equals_the_reference(draw(mask, 6, 19, n_inputs=9, n_readouts=9), torch.float64, activation="tanh")
 
 
 @built

@@ -23,7 +23,7 @@ from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.native import crossover
 from graphrnn.kernels.native import library as native
 from graphrnn.kernels.native.crossover import Crossover
-from graphrnn.kernels.native.layout import layout
+from graphrnn.kernels.native.layout import groups_of, layout, plain_groups
 from graphrnn.kernels.native.memory import empty
 from graphrnn.kernels.pattern import Pattern
 
@@ -198,13 +198,20 @@ def _make_setup(
     fields.release, fields.acquire, fields.interrupted = _interpreter()
     setup = _Setup(fields, [], tuple(_strides_of(fields, problem).get(name) for name in native.TENSORS))
     n = fields.neurons
+    neurons = groups_of(*problem.hidden.pattern[:2])  # of the rows of all matrices where those are neurons
     layers = fields.hidden, fields.input, fields.readout
-    shapes = (n, n), (n, 0), (0, n)  # those that stand for a matrix that is not there
+    ends = (True, True), (True, False), (False, True)  # whether rows are neurons, and columns
     windows = fields.window, 1, 1
-    for layer, matrix, *given in zip(
-        layers, problem[:3], shapes, windows, zip(plain, transposed, strict=True), strict=True
+    for layer, matrix, inner, *given in zip(
+        layers, problem[:3], ends, windows, zip(plain, transposed, strict=True), strict=True
     ):
-        _fill(setup.tensors, layer, shared, None if matrix is None else matrix.pattern, *given)
+        if matrix is None:
+            layer.matrix.n_rows, layer.matrix.n_cols = (n if neuron else 0 for neuron in inner)
+            layer.transposed.n_rows, layer.transposed.n_cols = layer.matrix.n_cols, layer.matrix.n_rows
+            continue
+        sizes = zip(inner, matrix.pattern.shape, strict=True)
+        groups = [neurons if neuron else plain_groups(size) for neuron, size in sizes]
+        _fill(setup.tensors, layer, shared, matrix.pattern, groups, *given)
     return setup
 
 
@@ -222,25 +229,23 @@ def _fill(
     kept: list[Tensor],
     layer: native.Layer,
     shared: int,
-    pattern: Pattern | None,
-    shape: tuple[int, int],
+    pattern: Pattern,
+    groups: list[Tensor],
     window: int,
     directions: tuple[bool, bool],
 ) -> None:
     """Points a layer to a matrix, its transpose or both, whichever is needed, and keeps what it points to."""
-    plain, transposed = directions
-    n_rows, n_cols = shape if pattern is None else pattern.shape
+    crow, col, t_crow, t_col, perm = pattern
+    n_rows, n_cols = pattern.shape
     layer.matrix.n_rows, layer.matrix.n_cols = n_rows, n_cols
     layer.transposed.n_rows, layer.transposed.n_cols = n_cols, n_rows
-    if pattern is None:
-        return
-    crow, col, t_crow, t_col, perm = pattern
+    plain, transposed = directions
     if plain:
-        found = layout(crow, col, n_cols, shared, window=window)
+        found = layout(crow, col, n_cols, shared, groups=groups[0], window=window)
         layer.matrix = found.fields
         kept.extend(found.tensors)
     if transposed:
-        found = layout(t_crow, t_col, n_rows, shared, window=window, ahead=True)
+        found = layout(t_crow, t_col, n_rows, shared, groups=groups[1], window=window, ahead=True)
         order = perm.detach().contiguous()
         layer.transposed, layer.permutation = found.fields, order.data_ptr()
         kept.extend((*found.tensors, order))

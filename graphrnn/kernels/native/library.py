@@ -21,8 +21,8 @@ class Pattern(ctypes.Structure):
     """A sparse matrix in groups of rows, with what several rows of a group share as blocks."""
 
     _fields_ = [
-        *((name, int64) for name in ("n_rows", "n_cols", "n_synapses")),
-        *((name, pointer) for name in ("block_start", "block_col", "block_source")),
+        *((name, int64) for name in ("n_rows", "n_cols", "n_synapses", "n_groups")),
+        *((name, pointer) for name in ("group_start", "block_start", "block_col", "block_source")),
         *((name, pointer) for name in ("rest_start", "rest_col", "rest_source")),
         *((name, pointer) for name in ("late_row", "late_steps")),
         *((name, int64) for name in ("n_late", "fresh", "late", "reach")),

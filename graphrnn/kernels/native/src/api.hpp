@@ -4,16 +4,17 @@
 
 namespace graphrnn {
 
-// A sparse matrix in groups of GROUP rows. A column that many rows of a group share is a block:
-// GROUP values side by side, zero where a row lacks the synapse. All other synapses are plain
-// compressed rows. `block_source` and `rest_source` number the synapses; null means none moved.
+// A sparse matrix in groups of up to GROUP rows, the same for all matrices whose rows are the neurons. A column that
+// many rows of a group share is a block: GROUP values side by side, zero where a row lacks the synapse. All other
+// synapses are plain compressed rows. `block_source` and `rest_source` number the synapses; null means none moved.
 // Synapses with delays read neurons of other steps, which have columns of their own: the k-th of these
 // `late` columns is neuron late_row[k], late_steps[k] steps off. The neurons without delay have theirs from
 // column `fresh` on, the late ones from column `late` on, of which one is 0.
 constexpr int GROUP = 8;
 
 struct Pattern {
-    std::int64_t n_rows, n_cols, n_synapses;
+    std::int64_t n_rows, n_cols, n_synapses, n_groups;
+    const std::int32_t* group_start;                             // first row of each group (group + 1)
     const std::int32_t *block_start, *block_col, *block_source;  // (group + 1), (block), (block, GROUP)
     const std::int32_t *rest_start, *rest_col, *rest_source;     // (row + 1), (rest), (rest)
     const std::int32_t *late_row, *late_steps;                   // (late column), both

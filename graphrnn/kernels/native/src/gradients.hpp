@@ -21,7 +21,7 @@ class LayerGradient {
         : pattern_(pattern), permutation_(permutation), target_(static_cast<T*>(target)), sets_(sets) {
         if (!target_) return;
         n_rest_ = pattern.rest_start ? pattern.rest_start[pattern.n_rows] : 0;
-        n_blocks_ = pattern.block_start ? pattern.block_start[(pattern.n_rows + GROUP - 1) / GROUP] : 0;
+        n_blocks_ = pattern.block_start ? pattern.block_start[pattern.n_groups] : 0;
         in_place_ = sets == 1 && !permutation && !pattern.rest_source && n_blocks_ == 0;
         set_ = aligned((n_rest_ + n_blocks_ * GROUP) * sizeof(T)) / sizeof(T);
         if (!in_place_) sums_ = Buffer(sets * set_ * sizeof(T));
@@ -100,7 +100,7 @@ class Gradients {
         : call_(call), sets_(sets), hidden_(call.hidden.matrix, nullptr, call.grad_values, sets),
           input_(call.input.matrix, nullptr, call.grad_input_values, sets),
           readout_(call.readout.transposed, call.readout.permutation, call.grad_readout_values, sets),
-          cursor_size_(aligned(call.neurons * 4) + aligned((call.neurons + GROUP - 1) / GROUP * 4)),
+          cursor_size_(aligned(call.neurons * 4) + aligned(neurons().n_groups * 4)),
           cursors_(wanted(call) ? workers * cursor_size_ : 0),
           bias_(call.grad_bias, call.neurons, sets), readout_bias_(call.grad_readout_bias, call.readout.matrix.n_rows, sets) {}
     static bool wanted(const Call& call) {
@@ -126,7 +126,7 @@ class Gradients {
             layer(hidden_, deltas, before, columns, outgrown);
         layer(input_, deltas, x, columns, false);
         if (panels.grad_output) layer(readout_, rates, outer, columns, false);
-        bias_.add(deltas, panels.delta_row, set, first * GROUP, last * GROUP < call_.neurons ? last * GROUP : call_.neurons);
+        bias_.add(deltas, panels.delta_row, set, neurons().group_start[first], neurons().group_start[last]);
         if (panels.grad_output && member == set) readout_bias_.add(outer, panels.delta_row, set, 0, call_.readout.matrix.n_rows);
     }
 
@@ -135,7 +135,7 @@ class Gradients {
         for (const LayerGradient<T>* g : {&hidden_, &input_, &readout_}) {
             const Pattern& p = g->pattern();
             if (!g->wanted()) continue;
-            const index begin = group * GROUP, end = begin + GROUP < p.n_rows ? begin + GROUP : p.n_rows;
+            const index begin = p.group_start[group], end = p.group_start[group + 1];
             total += p.rest_start[end] - p.rest_start[begin] + (p.block_start ? 3 * (p.block_start[group + 1] - p.block_start[group]) : 0);
         }
         return total;
@@ -147,6 +147,8 @@ class Gradients {
     }
 
    private:
+    const Pattern& neurons() const { return call_.hidden.transposed; }  // there in every backward pass, for its groups
+
     const Call& call_;
     int sets_;
     LayerGradient<T> hidden_, input_, readout_;

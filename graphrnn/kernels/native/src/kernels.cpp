@@ -109,7 +109,7 @@ class PanelMemory {
         panels_.rate_row = (chunks.lead * step + panels_.delta_row + LANES - 1) / LANES * LANES;
         if (whole_window) find_offsets(call);
         const index late = whole_window ? 0 : call.hidden.matrix.n_late;
-        const index neurons = (call.neurons + GROUP - 1) / GROUP * GROUP;
+        const index neurons = call.neurons + GROUP;  // a short group is multiplied with rows behind it, to no end
         const bool rates = call.grad_values || call.grad_readout_values;
         const index inputs = call.grad_input_values ? call.input.matrix.n_cols : 0;
         const index outputs = (call.grad_readout_values || call.grad_readout_bias) && call.grad_output ? call.readout.matrix.n_rows : 0;

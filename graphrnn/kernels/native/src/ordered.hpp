@@ -13,8 +13,7 @@ struct Ordered {
     Ordered(const Call& call, Control& control, const Layer& layer, const void* all, bool transposed) {
         const Pattern& p = transposed ? layer.transposed : layer.matrix;
         const std::int32_t* permutation = transposed ? layer.permutation : nullptr;
-        const index groups = (p.n_rows + GROUP - 1) / GROUP;
-        const index n_blocks = p.block_start ? p.block_start[groups] : 0, n_rest = p.rest_start ? p.rest_start[p.n_rows] : 0;
+        const index n_blocks = p.block_start ? p.block_start[p.n_groups] : 0, n_rest = p.rest_start ? p.rest_start[p.n_rows] : 0;
         const T* values = static_cast<const T*>(all);
         const auto value = [=](index k) { return values[permutation ? permutation[k] : k]; };
         const bool moved = n_rest && (permutation || p.rest_source);
@@ -32,7 +31,7 @@ struct Ordered {
                 }
         };
         on_threads(control, p.n_synapses < 50000 ? 1 : call.threads, body);
-        matrix = Matrix<T>{p.n_rows,     groups,     n_rest, n_blocks ? p.block_start : nullptr, p.block_col, to_blocks,
+        matrix = Matrix<T>{p.n_groups, n_rest, p.group_start, n_blocks ? p.block_start : nullptr, p.block_col, to_blocks,
                            p.rest_start, p.rest_col, moved ? to_rest : values};
     }
 };

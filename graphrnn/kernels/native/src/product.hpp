@@ -8,16 +8,18 @@ namespace graphrnn::GRAPHRNN_ISA {
 // A matrix with its values in the order in which the product reads them.
 template <class T>
 struct Matrix {
-    index n_rows, n_groups, n_rest;
+    index n_groups, n_rest;
+    const std::int32_t* group_start;
     const std::int32_t *block_start, *block_col;
     const T* block_values;  // (block, GROUP)
     const std::int32_t *rest_start, *rest_col;
     const T* rest_values;
 
     bool empty() const { return n_rest == 0 && !block_start; }
-    int rows(index group) const { return n_rows - group * GROUP < GROUP ? int(n_rows - group * GROUP) : GROUP; }
+    index first_row(index group) const { return group_start[group]; }
+    int rows(index group) const { return group_start[group + 1] - group_start[group]; }
     index work(index group) const {  // what a group costs, roughly
-        const index first = group * GROUP, last = first + GROUP < n_rows ? first + GROUP : n_rows;
+        const index first = first_row(group), last = first_row(group + 1);
         const index blocks = block_start ? block_start[group + 1] - block_start[group] : 0;
         return rest_start[last] - rest_start[first] + 3 * blocks + 2 * GROUP;
     }
@@ -108,14 +110,15 @@ struct Tile {
         }
     }
 
-    // Rows group * GROUP and following of W r, added to `out` or put there.
+    // The rows of a group of W r, added to `out` or put there.
     template <bool Add>
     static INLINE void product(const Matrix<T>& m, index group, bool outgrown, const T* r, vec (*out)[V]) {
         if (Add && m.empty()) return;
         blocks<Add>(m, group, r, out);
-        const index first = group * GROUP;
-        const int rows = m.rest_start ? m.rows(group) : 0;
-        if (rows == 0 || m.rest_start[first] == m.rest_start[first + rows]) return;
+        if (!m.rest_start) return;
+        const index first = m.first_row(group);
+        const int rows = m.rows(group);
+        if (m.rest_start[first] == m.rest_start[first + rows]) return;
         if (outgrown)
             for (int q = 0; q < rows; ++q) row<true>(m, first + q, r, out[q]);
         else

@@ -103,16 +103,14 @@ struct Sequence {
     void unpack(const T* tile, const Share<T>& share, void* array) const {
         T* to = static_cast<T*>(array);
         if (!to) return;
-        for (index i = share.first_group * GROUP; i < end_row(share); ++i) {
+        for (index i = first_row(share); i < end_row(share); ++i) {
             vec x[V];
             Tile::load(tile + i * WIDTH, WIDTH, x);
             Tile::store(to + i * batch + share.start, share.width, x);
         }
     }
-    index end_row(const Share<T>& share) const {
-        const index end = share.last_group * GROUP;
-        return end < call.neurons ? end : call.neurons;
-    }
+    index first_row(const Share<T>& share) const { return m.hidden.first_row(share.first_group); }
+    index end_row(const Share<T>& share) const { return m.hidden.first_row(share.last_group); }
 
     // Rows of W r + b, without b where it is null; a team divides the groups of rows.
     void emit(const Matrix<T>& matrix, const Share<T>& share, const T* tile, const T* bias, Place<T> to) const {
@@ -120,7 +118,7 @@ struct Sequence {
             vec x[GROUP][V];
             Tile::template product<false>(matrix, group, share.outgrown, tile, x);
             for (int q = 0; q < matrix.rows(group); ++q) {
-                const index row = group * GROUP + q;
+                const index row = matrix.first_row(group) + q;
                 for (int v = 0; v < V && bias; ++v) x[q][v] += bias[row];
                 Tile::store(to.start + row * to.stride + share.start * to.apart, share.width, x[q], to.apart);
             }
@@ -192,9 +190,9 @@ struct Sequence {
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
         const index width = share.width, fresh = call.hidden.matrix.fresh * WIDTH;
         T* const carried = share.carried;
-        for (index i = share.first_group * GROUP; i < end_row(share); ++i) pack_rates(share, -1, i, share.tiles[1] + fresh + i * WIDTH);
+        for (index i = first_row(share); i < end_row(share); ++i) pack_rates(share, -1, i, share.tiles[1] + fresh + i * WIDTH);
         read_late(share, -1, share.tiles[1]);
-        pack(v_before(), share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
+        pack(v_before(), share, first_row(share), end_row(share), share.carried, WIDTH);
         if (!wait(share)) return;
         for (index t = 0; t < call.steps; ++t) {
             T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
@@ -203,7 +201,7 @@ struct Sequence {
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
-                const index row = group * GROUP, here = t * step_size + row * batch + share.start;
+                const index row = m.hidden.first_row(group), here = t * step_size + row * batch + share.start;
                 fetch(drive, here);
                 fetch(noise, here);
                 vec r[GROUP][V];
@@ -238,10 +236,10 @@ struct Sequence {
 
     // Before the last step: nothing carried back but what the caller says of v at the end.
     void start_backward(const Share<T>& share) const {
-        pack(call.grad_v_last, share, share.first_group * GROUP, end_row(share), share.carried, WIDTH);
-        if (share.alpha) pack(nullptr, share, share.first_group * GROUP, end_row(share), share.alpha, WIDTH);
+        pack(call.grad_v_last, share, first_row(share), end_row(share), share.carried, WIDTH);
+        if (share.alpha) pack(nullptr, share, first_row(share), end_row(share), share.alpha, WIDTH);
         for (index k = 0; share.ring && k < window; ++k)
-            pack(nullptr, share, share.first_group * GROUP, end_row(share), given_back(share, k).start, WIDTH);
+            pack(nullptr, share, first_row(share), end_row(share), given_back(share, k).start, WIDTH);
         if (share.ring) wait(share);  // the others read these zeros
     }
 
@@ -274,7 +272,7 @@ struct Sequence {
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
-                const index row = group * GROUP, here = t * step_size + row * batch + share.start;
+                const index row = m.hidden.first_row(group), here = t * step_size + row * batch + share.start;
                 fetch(call.noisy ? states : rates, here);
                 fetch(grad_rates, here);
                 vec g[GROUP][V], slope[GROUP][V];
@@ -329,7 +327,7 @@ struct Sequence {
             if (call.grad_x) emit(m.input, share, now, nullptr, outside<T>(call, call.grad_x, n_inputs, t));
         }
         for (index k = 0; panels.rates && k < panels.lead; ++k)
-            for (index i = share.first_group * GROUP; i < end_row(share); ++i)
+            for (index i = first_row(share); i < end_row(share); ++i)
                 pack_rates(share, first - panels.lead + k, i, own_rates + i * panels.rate_row + k * panels.step + share.column);
     }
 
@@ -343,15 +341,15 @@ struct Sequence {
                 vec x[GROUP][V];
                 Tile::template product<false>(m.hidden, group, share.outgrown, before, x);
                 for (int q = 0; q < m.hidden.rows(group); ++q)
-                    Tile::store(grad_r0 + (window + t) * step_size + (group * GROUP + q) * batch + share.start, share.width, x[q]);
+                    Tile::store(grad_r0 + (window + t) * step_size + (m.hidden.first_row(group) + q) * batch + share.start, share.width, x[q]);
             }
             if (!share.ring) break;
-            pack(nullptr, share, share.first_group * GROUP, end_row(share), now, WIDTH);  // nothing from before the sequence
-            pack(nullptr, share, share.first_group * GROUP, end_row(share), given_back(share, t).start, WIDTH);
+            pack(nullptr, share, first_row(share), end_row(share), now, WIDTH);  // nothing from before the sequence
+            pack(nullptr, share, first_row(share), end_row(share), given_back(share, t).start, WIDTH);
             return_late(share, t, now);
             if (!wait(share)) return;
         }
-        for (index i = share.first_group * GROUP; share.alpha && i < end_row(share); ++i) {
+        for (index i = first_row(share); share.alpha && i < end_row(share); ++i) {
             T total = 0;
             for (int v = 0; v < V; ++v) total += Tile::S::sum(Tile::S::load(share.alpha + i * WIDTH + v * Tile::LANES));
             share.alpha[i * WIDTH] = total;  // where the tiles are summed up from

@@ -96,7 +96,7 @@ struct ValueGradient {
             const bool pair = k + 1 < last && pattern.block_col[k + 1] < end;
             const T *a = right[pattern.block_col[k]], *b = pair ? right[pattern.block_col[k + 1]] : a;
             for (int from = 0; from < GROUP; from += ROWS) {
-                const T* g = left[group * GROUP + from];
+                const T* g = left[pattern.group_start[group] + from];
                 vec sum[2][ROWS] = {};
                 for (index s = 0; s < size; s += LANES) {
                     const vec x = S::load(a + s), y = S::load(b + s);
@@ -124,16 +124,15 @@ struct ValueGradient {
     // Adds to the synapses of the groups [first, last); less where the call is to end.
     template <int Length, bool Fetch>
     void add_rows(index first, index last, Control& control, int member) const {
-        const index end_row = last * GROUP < pattern.n_rows ? last * GROUP : pattern.n_rows;
-        for (index i = first * GROUP; i < end_row; ++i) row_at[i] = pattern.rest_start[i];
+        const std::int32_t* const start = pattern.group_start;
+        for (index i = start[first]; i < start[last]; ++i) row_at[i] = pattern.rest_start[i];
         if (pattern.block_start)
             for (index group = first; group < last; ++group) block_at[group] = pattern.block_start[group];
         for (index end = columns; end - columns < pattern.n_cols; end += columns)
             for (index group = first; group < last; ++group) {
                 if (group % 256 == 255 && control.stopped(member)) return;
                 if (pattern.block_start) blocks(group, end);
-                const index row = group * GROUP, stop = row + GROUP < end_row ? row + GROUP : end_row;
-                for (index i = row; i < stop; ++i) rest<Length, Fetch>(left[i], end, row_at[i], pattern.rest_start[i + 1]);
+                for (index i = start[group]; i < start[group + 1]; ++i) rest<Length, Fetch>(left[i], end, row_at[i], pattern.rest_start[i + 1]);
             }
     }
     void add(index first, index last, Control& control, int member) const {
