@@ -2,6 +2,7 @@
 
 import functools
 import re
+from enum import Enum
 
 import numpy as np
 import pytest
@@ -162,10 +163,11 @@ class TestNode:
         with pytest.raises(RuntimeError, match=r"no autograd formula was registered|differentiate twice"):
             gradient.sum().backward()
 
-    def test_refuses_to_go_back_over_other_synapses(self, backend):
+    @pytest.mark.parametrize("activation", ["tanh", Enum("Name", {"TANH": "tanh"}, type=str).TANH])
+    def test_refuses_to_go_back_over_other_synapses(self, backend, activation):
         drawn = network()
         drawn.leaves["values"].requires_grad_()
-        rates, _, _ = recurrence(**drawn.arguments(), backend=backend)
+        rates, _, _ = recurrence(**drawn.arguments(), activation=activation, backend=backend)
         drawn.patterns["readout_values"].col.copy_(drawn.patterns["readout_values"].col.clone())
         message = (
             "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "

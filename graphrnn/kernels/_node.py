@@ -151,6 +151,7 @@ class _Node(torch.autograd.Function):
         ctx.save_for_backward(*leaves[:DRIVE], drive, *leaves[DRIVE + 1 :], noise, *outputs[:2])
         # Not among the saved tensors, which hooks may move: a copy has nothing remembered of it.
         ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
+        ctx.state = state_of(patterns_of(problem)) if problem.notes is None else problem.notes.state
         ctx.static = problem.activation, problem.precision, problem.notes
         ctx.how = backend, checkpoint
         ctx.set_materialize_grads(False)
@@ -167,7 +168,7 @@ class _Node(torch.autograd.Function):
     ) -> tuple[Any, ...]:
         *saved, rates, states = ctx.saved_tensors
         problem = _joined(saved[:3], ctx.patterns, *saved[3:], *ctx.static)
-        if problem.notes is not None and problem.notes.state != state_of(patterns_of(problem)):
+        if ctx.state != state_of(patterns_of(problem)):
             raise RuntimeError(
                 "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
                 "in place since. Change a copy, or run forward again."

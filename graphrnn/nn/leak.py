@@ -67,8 +67,6 @@ class Leak(nn.Module):
     ) -> None:
         super().__init__()
         self.dt = dt
-        # A tensor, because number / tensor is a product in torch, which is 1 ulp off.
-        self._dt = torch.tensor(dt, dtype=torch.float64, device="cpu")
         dtype = torch.get_default_dtype() if dtype is None else dtype
         if group is None:
             _check_step(dt, float(tau.min()))
@@ -101,7 +99,7 @@ class Leak(nn.Module):
         """(neuron,) dt / τ."""
         tau = self.time_constant
         if tau is not None:
-            return self._dt / tau
+            return torch.full_like(tau, self.dt) / tau  # number / tensor is a product in torch, 1 ulp off
         low, high = self.alpha_bounds
         alpha = low + (high - low) * torch.sigmoid(self.start + self.raw)
         rounding = 2 * torch.finfo(alpha.dtype).eps  # a sigmoid of 20 is 1 in float32

@@ -48,8 +48,8 @@ struct Setup {
     int (*interrupted)();
 };
 
-// Everything is contiguous and but for what `order` is about neuron-major with the batch innermost. Null stands for "not there", and of r0 for
-// f(v0). Under delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
+// Everything is contiguous, and neuron-major with the batch innermost but for what `order` says. Null stands for
+// "not there", and of r0 for f(v0). Under delays r0 and its gradient are (window, neuron, batch), the oldest step first; the late columns of the
 // hidden matrix lie that many steps back, those of its transpose ahead.
 struct Tensors {
     const void *values, *input_values, *readout_values, *x, *bias, *readout_bias, *drive, *alpha, *v0, *r0, *noise;
