@@ -196,7 +196,8 @@ def _make_setup(
 ) -> _Setup:
     fields = native.Setup(*numbers)
     fields.release, fields.acquire, fields.interrupted = _interpreter()
-    setup = _Setup(fields, [], tuple(_strides_of(fields, problem).get(name) for name in native.TENSORS))
+    strides = _strides_of(fields, problem)
+    setup = _Setup(fields, [], tuple(map(strides.get, native.TENSORS)))
     n = fields.neurons
     neurons = groups_of(*problem.hidden.pattern[:2])  # of the rows of all matrices where those are neurons
     layers = fields.hidden, fields.input, fields.readout
