@@ -39,7 +39,6 @@ GRADIENTS = slice(-len(Gradients._fields), None)  # of `native.TENSORS`
 OUTPUT = native.TENSORS.index("output")
 ACTIVATION = {name: number for number, name in enumerate(ACTIVATIONS)}
 
-
 Strides = tuple[int, ...]
 
 

@@ -27,23 +27,12 @@ struct Panels {
     const index* offset;                         // with the whole window, where what a column reads begins
 };
 
-// Rows of one step, or of where they are to go.
+// Rows of one tile at one step, or of where they are to go.
 template <class T>
 struct Place {
     T* start;
     index stride, apart = 1;  // of rows, and of the trials in one
 };
-
-// Those of one step in x, the output or a gradient of either, of which there are so many.
-template <class T>
-Place<T> outside(const Call& call, const void* array, index rows, index time) {
-    T* const start = static_cast<T*>(const_cast<void*>(array));
-    switch (call.order) {
-        case TRIAL_TIME_ROW: return {start + time * rows, 1, call.steps * rows};
-        case TIME_TRIAL_ROW: return {start + time * rows * call.batch, 1, rows};
-        default: return {start + time * rows * call.batch, call.batch};
-    }
-}
 
 // One tile as one thread sees it.
 template <class T>
@@ -89,16 +78,32 @@ struct Sequence {
         share.streams ? Tile::stream(to, from) : Tile::store(to, share.width, from);
     }
 
+    // This tile's part of a (row, batch) array, if there is one.
+    Place<T> tile_of(const void* array, const Share<T>& share) const {
+        if (!array) return {};
+        return {static_cast<T*>(const_cast<void*>(array)) + share.start, batch};
+    }
+    // And of one step of x, of the output or of a gradient of either, of which there are so many.
+    Place<T> outside(const Share<T>& share, const void* array, index rows, index time) const {
+        if (!array) return {};
+        T* const start = static_cast<T*>(const_cast<void*>(array));
+        switch (call.order) {
+            case TRIAL_TIME_ROW: return {start + (share.start * call.steps + time) * rows, 1, call.steps * rows};
+            case TIME_TRIAL_ROW: return {start + (time * batch + share.start) * rows, 1, rows};
+            default: return tile_of(start + time * rows * batch, share);
+        }
+    }
+
     // Copies rows into rows `stride` apart; zeros where there are none.
     void pack(Place<T> from, const Share<T>& share, index row, index end, T* to, index stride) const {
         for (index i = row; i < end; ++i) {
             vec x[V] = {};
-            if (from.start) Tile::load(from.start + i * from.stride + share.start * from.apart, share.width, x, from.apart);
+            if (from.start) Tile::load(from.start + i * from.stride, share.width, x, from.apart);
             Tile::store(to + i * stride, WIDTH, x);
         }
     }
     void pack(const void* array, const Share<T>& share, index row, index end, T* to, index stride) const {
-        pack(Place<T>{static_cast<T*>(const_cast<void*>(array)), batch}, share, row, end, to, stride);
+        pack(tile_of(array, share), share, row, end, to, stride);
     }
     void unpack(const T* tile, const Share<T>& share, void* array) const {
         T* to = static_cast<T*>(array);
@@ -120,7 +125,7 @@ struct Sequence {
             for (int q = 0; q < matrix.rows(group); ++q) {
                 const index row = matrix.first_row(group) + q;
                 for (int v = 0; v < V && bias; ++v) x[q][v] += bias[row];
-                Tile::store(to.start + row * to.stride + share.start * to.apart, share.width, x[q], to.apart);
+                Tile::store(to.start + row * to.stride, share.width, x[q], to.apart);
             }
         }
     }
@@ -156,13 +161,15 @@ struct Sequence {
         return {step + share.start, batch};
     }
     // v before the first step, one column where all trials start alike.
-    Place<T> v_before() const { return {static_cast<T*>(const_cast<void*>(call.v0)), call.same_start ? 1 : batch, call.same_start ? 0 : 1}; }
+    Place<T> v_before(const Share<T>& share) const {
+        return call.same_start ? Place<T>{static_cast<T*>(const_cast<void*>(call.v0)), 1, 0} : tile_of(call.v0, share);
+    }
     // The rates of one neuron at any step, into a packed row; f(v) before the first one where the caller gave none.
     void pack_rates(const Share<T>& share, index time, index row, T* to) const {
         vec r[V];
         const bool given = time >= 0 || call.r0;
-        const Place<T> from = given ? rates_at(share, time) : v_before();
-        Tile::load(from.start + row * from.stride + (given ? 0 : share.start * from.apart), share.width, r, from.apart);
+        const Place<T> from = given ? rates_at(share, time) : v_before(share);
+        Tile::load(from.start + row * from.stride, share.width, r, from.apart);
         if (!given) M::rates(call.activation, r, V);
         Tile::store(to, WIDTH, r);
     }
@@ -192,12 +199,12 @@ struct Sequence {
         T* const carried = share.carried;
         for (index i = first_row(share); i < end_row(share); ++i) pack_rates(share, -1, i, share.tiles[1] + fresh + i * WIDTH);
         read_late(share, -1, share.tiles[1]);
-        pack(v_before(), share, first_row(share), end_row(share), share.carried, WIDTH);
+        pack(v_before(share), share, first_row(share), end_row(share), share.carried, WIDTH);
         if (!wait(share)) return;
         for (index t = 0; t < call.steps; ++t) {
             T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
             read_late(share, t, now);
-            pack(outside<T>(call, call.x, n_inputs, t), share, 0, n_inputs, share.outer, WIDTH);
+            pack(outside(share, call.x, n_inputs, t), share, 0, n_inputs, share.outer, WIDTH);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
@@ -228,7 +235,7 @@ struct Sequence {
                 }
             }
             if (!wait(share)) return;
-            emit(m.readout, share, now + fresh, readout_bias, outside<T>(call, call.output, n_outputs, t));
+            emit(m.readout, share, now + fresh, readout_bias, outside(share, call.output, n_outputs, t));
         }
         unpack(share.carried, share, call.v_last);
         Tile::S::drain();
@@ -253,7 +260,7 @@ struct Sequence {
         T* grad_drive = static_cast<T*>(call.grad_drive);
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.grad_output ? call.readout.matrix.n_rows : 0;
         const Panels<T> panels = share.panels;
-        const Place<T> v_at_start = v_before();
+        const Place<T> v_at_start = v_before(share);
         const Pattern& hidden = call.hidden.matrix;
         T* const own_rates = panels.rates + panels.own * panels.rate_row;  // those without delay
         const index width = share.width;
@@ -265,10 +272,10 @@ struct Sequence {
             T* const kept = share.ring ? given_back(share, t).start : nullptr;
             const index column = (t - first) * panels.step + share.column;
             const bool last = t + 1 == call.steps;
-            pack(outside<T>(call, call.grad_output, n_outputs, t), share, 0, n_outputs, share.outer, WIDTH);
+            pack(outside(share, call.grad_output, n_outputs, t), share, 0, n_outputs, share.outer, WIDTH);
             for (index i = 0; share.part == 0 && panels.grad_output && i < n_outputs; ++i)
                 std::memcpy(panels.grad_output + i * panels.delta_row + column, share.outer + i * WIDTH, WIDTH * sizeof(T));
-            if (share.part == 0 && panels.x) pack(outside<T>(call, call.x, n_inputs, t), share, 0, n_inputs, panels.x + column, panels.delta_row);
+            if (share.part == 0 && panels.x) pack(outside(share, call.x, n_inputs, t), share, 0, n_inputs, panels.x + column, panels.delta_row);
             for (index group = share.first_group; group < share.last_group; ++group) {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
@@ -313,7 +320,7 @@ struct Sequence {
                         if (t)
                             Tile::load(states + at - step_size, width, earlier);
                         else
-                            Tile::load(v_at_start.start + i * v_at_start.stride + share.start * v_at_start.apart, width, earlier, v_at_start.apart);
+                            Tile::load(v_at_start.start + i * v_at_start.stride, width, earlier, v_at_start.apart);
                         Tile::load(sums + i * WIDTH, WIDTH, sum);
                         for (int k = 0; k < V; ++k) sum[k] += d[k] * (after[k] - earlier[k]);
                         Tile::store(sums + i * WIDTH, WIDTH, sum);
@@ -324,7 +331,7 @@ struct Sequence {
                 copy_late(hidden, share, width, [&](index d) { return rates_at(share, t - 1 - d); },
                           {panels.rates + hidden.late * panels.rate_row + column, panels.rate_row});
             if (!wait(share)) return;
-            if (call.grad_x) emit(m.input, share, now, nullptr, outside<T>(call, call.grad_x, n_inputs, t));
+            if (call.grad_x) emit(m.input, share, now, nullptr, outside(share, call.grad_x, n_inputs, t));
         }
         for (index k = 0; panels.rates && k < panels.lead; ++k)
             for (index i = first_row(share); i < end_row(share); ++i)
