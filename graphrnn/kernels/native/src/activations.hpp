@@ -94,7 +94,7 @@ struct Math {
         }
     }
     // f'(v) from r = f(v).
-    static void slopes(std::int32_t activation, vec* r, int n) {
+    static INLINE void slopes(std::int32_t activation, vec* r, int n) {
         switch (activation) {
             case RELU: return each(r, n, sign_of_rate);
             case TANH: return each(r, n, [](vec x) { return T(1) - x * x; });

@@ -84,8 +84,8 @@ inline index lead_of(const Call& call, index steps) {
 template <class T>
 Chunks chunks_of(const Call& call, const Schedule& plan) {
     // Registers in a row: each sum ends with one over its lanes, which costs as much as some registers of numbers;
-    // long ones cost the cache, and beyond 32 nothing is gained.
-    constexpr index LEAST = 4 * BYTES, GOOD = 8 * BYTES, MOST = 32 * BYTES;
+    // long ones cost the cache, and beyond 48 nothing is gained.
+    constexpr index LEAST = 4 * BYTES, GOOD = 8 * BYTES, MOST = 48 * BYTES;
     constexpr index FEWEST_SYNAPSES = 8, SHARED_BYTES = index(64) << 20;
     const index sources = call.neurons + call.hidden.matrix.n_late > 0 ? call.neurons + call.hidden.matrix.n_late : 1;
     const double synapses = double(call.hidden.matrix.n_synapses), neurons = double(call.neurons);

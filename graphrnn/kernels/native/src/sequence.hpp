@@ -63,13 +63,17 @@ struct Sequence {
     const index batch = call.batch, step_size = call.neurons * call.batch;
     const index window = call.window;
 
-    // Brings the rows of the next group closer while this one is worked on.
-    INLINE void fetch(const T* array, index at) const {
+    // Brings the rows of the next group closer while this one is worked on; after the last one, those of the next step.
+    INLINE void fetch(const T* array, const Share<T>& share, index group, index time, index next_time) const {
         if (!array) return;
+        const bool last = group + 1 == share.last_group;
+        if (last && (next_time < 0 || next_time >= call.steps)) return;
+        const index row = last ? first_row(share) : m.hidden.first_row(group + 1);
+        const T* const start = array + (last ? next_time : time) * step_size + row * batch + share.start;
         for (int q = 0; q < GROUP; ++q)
 #pragma GCC unroll 4
             for (int line = 0; line < WIDTH * int(sizeof(T)); line += 64)
-                __builtin_prefetch(reinterpret_cast<const char*>(array + at + (GROUP + q) * batch) + line);
+                __builtin_prefetch(reinterpret_cast<const char*>(start + q * batch) + line);
     }
 
     // Rows of an array of all steps. What outgrows the caches goes past them: a core would fetch each line first,
@@ -209,29 +213,29 @@ struct Sequence {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
                 const index row = m.hidden.first_row(group), here = t * step_size + row * batch + share.start;
-                fetch(drive, here);
-                fetch(noise, here);
-                vec r[GROUP][V];
-                Tile::template product<false>(m.hidden, group, share.outgrown, before, r);
-                Tile::template product<true>(m.input, group, false, share.outer, r);
+                fetch(drive, share, group, t, t + 1);
+                fetch(noise, share, group, t, t + 1);
+                vec sums[GROUP][V];
+                Tile::template product<false>(m.hidden, group, share.outgrown, before, sums);
+                Tile::template product<true>(m.input, group, false, share.outer, sums);
                 for (int q = 0; q < rows; ++q) {
                     const index at = here + q * batch;
                     T* v = carried + (row + q) * WIDTH;
                     const T leak = alpha[row + q], keep = T(1) - leak, constant = bias ? bias[row + q] : T(0);
-                    vec extra[V] = {}, old[V];
+                    vec extra[V] = {}, old[V], r[V];  // r: v, then the rates
                     if (drive) Tile::load(drive + at, width, extra);
                     Tile::load(v, WIDTH, old);
-                    for (int k = 0; k < V; ++k) r[q][k] = keep * old[k] + leak * (r[q][k] + constant + extra[k]);
-                    Tile::store(v, WIDTH, r[q]);
-                    if (states) write(share, states + at, r[q]);
-                    M::rates(call.activation, r[q], V);
+                    for (int k = 0; k < V; ++k) r[k] = keep * old[k] + leak * (sums[q][k] + constant + extra[k]);
+                    Tile::store(v, WIDTH, r);
+                    if (states) write(share, states + at, r);
+                    M::rates(call.activation, r, V);
                     if (noise) {
                         vec e[V];
                         Tile::load(noise + at, width, e);
-                        for (int k = 0; k < V; ++k) r[q][k] += e[k];
+                        for (int k = 0; k < V; ++k) r[k] += e[k];
                     }
-                    Tile::store(now + fresh + (row + q) * WIDTH, WIDTH, r[q]);
-                    write(share, rates + at, r[q]);
+                    Tile::store(now + fresh + (row + q) * WIDTH, WIDTH, r);
+                    write(share, rates + at, r);
                 }
             }
             if (!wait(share)) return;
@@ -280,23 +284,22 @@ struct Sequence {
                 if (group % ASK_ROWS == ASK_ROWS - 1 && control.stopped(share.member)) return;
                 const int rows = m.hidden.rows(group);
                 const index row = m.hidden.first_row(group), here = t * step_size + row * batch + share.start;
-                fetch(call.noisy ? states : rates, here);
-                fetch(grad_rates, here);
-                vec g[GROUP][V], slope[GROUP][V];
-                Tile::template product<false>(last ? none : m.hidden, group, share.outgrown, before, g);
-                if (n_outputs) Tile::template product<true>(m.readout, group, false, share.outer, g);
-                for (int q = 0; q < rows; ++q) {
-                    Tile::load(rates + here + q * batch, width, slope[q]);
-                    if (panels.rates)
-                        Tile::store(own_rates + (row + q) * panels.rate_row + column + panels.lead * panels.step, width, slope[q]);
-                    if (call.noisy) Tile::load(states + here + q * batch, width, slope[q]);
-                }
-                if (call.noisy) M::rates(call.activation, slope[0], rows * V);
-                M::slopes(call.activation, slope[0], rows * V);
+                fetch(call.noisy ? states : rates, share, group, t, t - 1);
+                fetch(grad_rates, share, group, t, t - 1);
+                vec back[GROUP][V];
+                Tile::template product<false>(last ? none : m.hidden, group, share.outgrown, before, back);
+                if (n_outputs) Tile::template product<true>(m.readout, group, false, share.outer, back);
                 for (int q = 0; q < rows; ++q) {
                     const index i = row + q, at = here + q * batch;
                     const T leak = alpha[i], keep = T(1) - leak;
-                    vec extra[V] = {}, carried[V], d[V];
+                    vec slope[V], extra[V] = {}, carried[V], d[V], g[V];
+                    Tile::load(rates + at, width, slope);
+                    if (panels.rates) Tile::store(own_rates + i * panels.rate_row + column + panels.lead * panels.step, width, slope);
+                    if (call.noisy) {
+                        Tile::load(states + at, width, slope);
+                        M::rates(call.activation, slope, V);
+                    }
+                    M::slopes(call.activation, slope, V);
                     if (grad_rates) Tile::load(grad_rates + at, width, extra);
                     if (last && grad_r_last) {
                         vec end[V];
@@ -305,15 +308,15 @@ struct Sequence {
                     }
                     Tile::load(carry + i * WIDTH, WIDTH, carried);
                     for (int k = 0; k < V; ++k) {
-                        d[k] = slope[q][k] * (g[q][k] + extra[k]) + carried[k];
+                        d[k] = slope[k] * (back[q][k] + extra[k]) + carried[k];
                         carried[k] = keep * d[k];
-                        g[q][k] = leak * d[k];
+                        g[k] = leak * d[k];
                     }
                     Tile::store(carry + i * WIDTH, WIDTH, carried);
-                    Tile::store(now + i * WIDTH, WIDTH, g[q]);
-                    if (kept) Tile::store(kept + i * WIDTH, WIDTH, g[q]);
-                    if (panels.deltas) Tile::store(panels.deltas + i * panels.delta_row + column, width, g[q]);
-                    if (grad_drive) write(share, grad_drive + at, g[q]);
+                    Tile::store(now + i * WIDTH, WIDTH, g);
+                    if (kept) Tile::store(kept + i * WIDTH, WIDTH, g);
+                    if (panels.deltas) Tile::store(panels.deltas + i * panels.delta_row + column, width, g);
+                    if (grad_drive) write(share, grad_drive + at, g);
                     if (sums) {
                         vec after[V], earlier[V], sum[V];
                         Tile::load(states + at, width, after);

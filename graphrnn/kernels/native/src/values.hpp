@@ -37,22 +37,37 @@ struct ValueGradient {
     index columns;                    // of rows on the right that are looked at together
     bool outgrown;                    // whether those outgrow the cache
 
-    // Sums of one row on the left with N on the right. Rows of a Length that the compiler knows keep the
-    // left one in registers.
+    // Sums of one row on the left with N on the right, in four chains of additions at least. Rows of a Length that
+    // the compiler knows keep the left one in registers.
     template <int Length, int N>
     static INLINE void dots(const T* g, const vec* kept, const T* const* r, index size, vec* sum) {
-        for (int c = 0; c < N; ++c) sum[c] = vec{};
+        constexpr int PARTS = 4 / N;
+        vec part[PARTS][N] = {};
         if constexpr (Length > 0) {
 #pragma GCC unroll 16
             for (int k = 0; k < Length; ++k)
 #pragma GCC unroll 4
-                for (int c = 0; c < N; ++c) sum[c] += kept[k] * S::load(r[c] + k * LANES);
+                for (int c = 0; c < N; ++c) part[k % PARTS][c] += kept[k] * S::load(r[c] + k * LANES);
         } else {
-            for (index k = 0; k < size; k += LANES) {
+            index k = 0;
+            for (; k + PARTS * LANES <= size; k += PARTS * LANES)
+#pragma GCC unroll 4
+                for (int p = 0; p < PARTS; ++p) {
+                    const vec x = S::load(g + k + p * LANES);
+#pragma GCC unroll 4
+                    for (int c = 0; c < N; ++c) part[p][c] += x * S::load(r[c] + k + p * LANES);
+                }
+            for (; k < size; k += LANES) {
                 const vec x = S::load(g + k);
 #pragma GCC unroll 4
-                for (int c = 0; c < N; ++c) sum[c] += x * S::load(r[c] + k);
+                for (int c = 0; c < N; ++c) part[0][c] += x * S::load(r[c] + k);
             }
+        }
+#pragma GCC unroll 4
+        for (int c = 0; c < N; ++c) {
+            sum[c] = part[0][c];
+#pragma GCC unroll 4
+            for (int p = 1; p < PARTS; ++p) sum[c] += part[p][c];
         }
     }
 
