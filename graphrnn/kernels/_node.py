@@ -44,16 +44,16 @@ FIELDS = len(Pattern._fields)
 DRIVE = Wanted._fields.index("drive")
 
 
-def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> tuple[Tensor, ...]:
-    """Rates, states, the last v and the output, differentiable; no entries where there is none."""
+def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> Outputs:
+    """What a forward pass gives, differentiable; under torch.compile no entries where there is none."""
     how = backend, save_states, checkpoint
     if torch.compiler.is_compiling():
         operator: Callable[..., tuple[Tensor, ...]] = _forward_op
-        return operator(*_flat(problem), *how)
+        return Outputs(*operator(*_flat(problem), *how))
     if not torch.is_grad_enabled() and not _in_forward_mode():
         return _forward(problem, *how)
-    node: Callable[..., tuple[Tensor, ...]] = _Node.apply
-    return node(problem, *how, *numbers_of(problem)[:-1])
+    node: Callable[..., tuple[Any, ...]] = _Node.apply
+    return Outputs(*node(problem, *how, *numbers_of(problem)[:-1]))
 
 
 def _in_forward_mode() -> bool:
@@ -83,9 +83,7 @@ def _joined(values: Any, patterns: Any, *others: Any) -> Problem:
     return Problem(*matrices, *others)  # type: ignore[arg-type]
 
 
-def _forward(
-    problem: Problem, backend: str, save_states: bool, checkpoint: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _forward(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> Outputs:
     run = BACKENDS[backend]
 
     def forward() -> Outputs:
@@ -94,8 +92,7 @@ def _forward(
                 return forward_in_parts(run, problem, checkpoint)
             return run.forward(problem, save_states)
 
-    rates, states, v_last, output = with_room(forward, problem, problem.steps, backend, checkpoint, "forward")
-    return rates, _or_nothing(states, rates), v_last, _or_nothing(output, rates)
+    return with_room(forward, problem, problem.steps, backend, checkpoint, "forward")
 
 
 def _backward(
@@ -103,7 +100,7 @@ def _backward(
     backend: str,
     checkpoint: int,
     rates: Tensor,
-    states: Tensor,
+    states: Tensor | None,
     grads: OutputGradients,
     wanted: Wanted,
 ) -> Gradients:
@@ -116,9 +113,9 @@ def _backward(
 
     def back() -> Gradients:
         with as_given(problem.hidden.values):
-            if checkpoint:
+            if checkpoint and states is not None:  # they are kept at every checkpoint
                 return backward_in_parts(run, whole, checkpoint, rates, states, grads, asked)
-            return run.backward(whole, rates, states if states.numel() else None, grads, asked)
+            return run.backward(whole, rates, states, grads, asked)
 
     steps = problem.steps if checkpoint else len(rates)
     found = with_room(back, problem, steps, backend, checkpoint, "back")
@@ -126,10 +123,6 @@ def _backward(
         return found
     slope = ACTIVATIONS[problem.activation].slope(whole.rates_before)
     return found._replace(v0=found.v0.addcmul_(slope, found.r0), r0=None)
-
-
-def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
-    return like.new_empty(0) if tensor is None else tensor
 
 
 def _needed_back(drive: Tensor | None, noise: Tensor | None, checkpoint: int) -> tuple[Tensor | None, ...]:
@@ -145,7 +138,7 @@ class _Node(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, problem: Problem, backend: str, save_states: bool, checkpoint: int, *leaves: Tensor | None
-    ) -> tuple[Tensor, ...]:
+    ) -> tuple[Any, ...]:
         outputs = _forward(problem, backend, save_states, checkpoint)
         drive, noise = _needed_back(problem.drive, problem.rate_noise, checkpoint)
         ctx.save_for_backward(*leaves[:DRIVE], drive, *leaves[DRIVE + 1 :], noise, *outputs[:2])
@@ -155,7 +148,7 @@ class _Node(torch.autograd.Function):
         ctx.static = problem.activation, problem.precision, problem.notes
         ctx.how = backend, checkpoint
         ctx.set_materialize_grads(False)
-        return outputs
+        return tuple(outputs)
 
     @staticmethod
     @once_differentiable
@@ -185,7 +178,12 @@ class _Node(torch.autograd.Function):
 
 def _op_forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     *flat, backend, save_states, checkpoint = inputs
-    return _forward(_problem(*flat), backend, save_states, checkpoint)
+    rates, states, v_last, output = _forward(_problem(*flat), backend, save_states, checkpoint)
+    return rates, _or_nothing(states, rates), v_last, _or_nothing(output, rates)
+
+
+def _or_nothing(tensor: Tensor | None, like: Tensor) -> Tensor:
+    return like.new_empty(0) if tensor is None else tensor
 
 
 def _fake_forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -204,7 +202,8 @@ def _fake_forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def _op_backward(*inputs: Any) -> list[Tensor]:
     *flat, backend, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, wanted = inputs
     grads = OutputGradients(grad_rates, None, grad_v_last, grad_output)
-    found = _backward(_problem(*flat), backend, checkpoint, rates, states, grads, Wanted(*wanted))
+    kept = states if states.numel() else None
+    found = _backward(_problem(*flat), backend, checkpoint, rates, kept, grads, Wanted(*wanted))
     return [gradient for gradient in found if gradient is not None]
 
 

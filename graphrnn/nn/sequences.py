@@ -16,16 +16,17 @@ def check_x(x: Any, n: int, batch_first: bool, like: Tensor) -> None:
     """Refuse what is no input of n channels, on the device of `like`."""
     if not isinstance(x, Tensor):
         raise TypeError(f"`rnn(x)` needs a torch tensor; it got {type(x).__name__}. Use torch.as_tensor(x).")
-    if x.ndim not in (2, 3) or x.shape[-1] != n:
+    shape = x.shape
+    if len(shape) not in (2, 3) or shape[-1] != n:
         axes = "batch, time" if batch_first else "time, batch"
         raise ValueError(
             f"`rnn(x)` needs x of shape ({axes}, {n}) or (time, {n}), where {n} is the number of the "
-            f"network's input channels; it got {tuple(x.shape)}."
+            f"network's input channels; it got {tuple(shape)}."
         )
     _arguments.same_device("rnn(x)", "x", x, like)
-    if 0 in x.shape[:-1]:
+    if 0 in shape[:-1]:
         raise ValueError(
-            f"`rnn(x)` needs at least one time step and one trial; it got x of shape {tuple(x.shape)}."
+            f"`rnn(x)` needs at least one time step and one trial; it got x of shape {tuple(shape)}."
         )
 
 

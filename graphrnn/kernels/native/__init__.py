@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -144,17 +144,18 @@ def _same_start(v0: Tensor) -> bool:
     return v0.stride() == (1, 0) and not v0.is_neg()
 
 
-def _strides(order: int, steps: int, rows: int, batch: int) -> Strides:
-    """Of a tensor (time, row, batch) in one of the orders of its axes that the library reads and writes."""
-    return ((rows * batch, batch, 1), (rows, 1, steps * rows), (batch * rows, 1, rows))[order]
+@lru_cache(maxsize=64)
+def _orders(steps: int, rows: int, batch: int) -> tuple[Strides, ...]:
+    """The strides of a tensor (time, row, batch) in each order of axes that the library reads and writes."""
+    return (rows * batch, batch, 1), (rows, 1, steps * rows), (batch * rows, 1, rows)
 
 
 def _order(x: Tensor | None) -> int:
     """The order of the input, and so of the output; 0, that of the rates, for any other."""
     if x is None:
         return 0
-    found = x.stride()
-    return next((order for order in (0, 1, 2) if found == _strides(order, *x.shape)), 0)
+    orders, found = _orders(*x.shape), x.stride()
+    return orders.index(found) if found in orders else 0
 
 
 def _empty(shape: tuple[int, ...], strides: Strides | None, like: Tensor) -> Tensor:
@@ -168,13 +169,12 @@ def _run(name: str, setup: _Setup, problem: Problem, others: tuple[Tensor | None
         if tensor is None:
             addresses.append(0)
             continue
-        plain = tensor
-        if strides is None:
-            plain = tensor.resolve_neg().contiguous()
-        elif tensor.stride() != strides or tensor.is_neg():
-            plain = _empty(tensor.shape, strides, tensor).copy_(tensor)
-        kept.append(plain)
-        addresses.append(plain.data_ptr())
+        fits = tensor.is_contiguous() if strides is None else tensor.stride() == strides
+        if fits and not tensor.is_neg():
+            kept.append(tensor)
+        else:
+            kept.append(_empty(tensor.shape, strides, tensor).copy_(tensor))
+        addresses.append(kept[-1].data_ptr())
     native.call(name, ctypes.byref(setup.fields), native.addresses(addresses))
 
 
@@ -220,7 +220,7 @@ def _strides_of(fields: native.Setup, problem: Problem) -> dict[str, Strides]:
     found: dict[str, Strides] = {"v0": (1, 0)} if fields.same_start else {}
     for matrix, axis, name in ((problem.input, 1, "x"), (problem.readout, 0, "output")):
         if matrix is not None:
-            strides = _strides(fields.order, fields.steps, matrix.pattern.shape[axis], fields.batch)
+            strides = _orders(fields.steps, matrix.pattern.shape[axis], fields.batch)[fields.order]
             found |= {name: strides, f"grad_{name}": strides}
     return found
 

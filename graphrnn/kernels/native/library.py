@@ -90,7 +90,7 @@ def library() -> ctypes.PyDLL | str:
     if loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + _ADDRESSES.size:
         return f"its compiled library belongs to another version of graphrnn; {_BUILD}"
     loaded.graphrnn_array.restype = pointer
-    loaded.graphrnn_array.argtypes = [int64, ctypes.c_int, ctypes.c_int, pointer]
+    loaded.graphrnn_array.argtypes = [int64, ctypes.c_int, int64, int64, int64]
     return loaded
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
-import struct
 
 import torch
 from torch import Tensor
@@ -18,8 +16,8 @@ LARGEST = (1 << 63) - 1  # bytes that the library can count
 SMALLEST = 1 << 15  # bytes; the system has less at hand anyway
 
 
-def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A tensor of any numbers on the CPU, as `torch.empty`.
+def empty(shape: tuple[int, int, int], dtype: torch.dtype) -> Tensor:
+    """A tensor of any numbers in three axes on the CPU, as `torch.empty`.
 
     Its memory goes back to the compiled library with the last tensor that shares it, and the next call for
     as much gets it. The system would hand out pages that it has to clear first, which takes as long as some
@@ -28,15 +26,15 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     Raises:
         torch.OutOfMemoryError: where there is not as much.
     """
-    size = math.prod(shape) * dtype.itemsize
+    steps, rows, batch = shape
+    size = steps * rows * batch * dtype.itemsize
     if size < SMALLEST:
         return torch.empty(shape, dtype=dtype, device="cpu")
     library = native.library()
     assert not isinstance(library, str)
     address = None
     if size <= LARGEST:
-        axes = struct.pack(f"{len(shape)}q", *shape)
-        address = library.graphrnn_array(size, 8 * dtype.itemsize, len(shape), axes)
+        address = library.graphrnn_array(size, 8 * dtype.itemsize, steps, rows, batch)
     if not address:
         raise torch.OutOfMemoryError(f"no memory for {size:,} bytes")
     found: Tensor = from_dlpack(_capsule(address, _DLPACK, None))

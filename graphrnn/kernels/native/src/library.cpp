@@ -67,11 +67,11 @@ struct Managed {
 static_assert(sizeof(void*) != 8 || sizeof(Managed) == 64);
 constexpr std::int32_t ON_CPU = 1;
 constexpr std::uint8_t FLOAT = 2;
-constexpr int MOST_AXES = 4;
+constexpr int AXES = 3;
 
 struct Array {
     Managed managed;
-    std::int64_t shape[MOST_AXES];
+    std::int64_t shape[AXES];
     std::size_t bytes;
 };
 
@@ -103,10 +103,9 @@ EXPORT int graphrnn_best_isa() { return graphrnn::best(); }
 
 EXPORT int graphrnn_call_size() { return int(sizeof(graphrnn::Call)); }
 
-EXPORT void* graphrnn_array(std::int64_t bytes, int bits, int n_axes, const std::int64_t* shape) {
+EXPORT void* graphrnn_array(std::int64_t bytes, int bits, std::int64_t steps, std::int64_t rows, std::int64_t batch) {
     using namespace graphrnn;
-    if (n_axes > MOST_AXES) return nullptr;
-    Array* const array = new (std::nothrow) Array{};
+    Array* const array = new (std::nothrow) Array{{}, {steps, rows, batch}, std::size_t(bytes)};
     if (!array) return nullptr;
     try {
         array->managed.data = take(std::size_t(bytes));
@@ -114,10 +113,8 @@ EXPORT void* graphrnn_array(std::int64_t bytes, int bits, int n_axes, const std:
         delete array;
         return nullptr;
     }
-    array->bytes = std::size_t(bytes);
-    for (int k = 0; k < n_axes; ++k) array->shape[k] = shape[k];
     Managed& m = array->managed;
-    m.device_type = ON_CPU, m.n_axes = n_axes, m.kind = FLOAT, m.bits = std::uint8_t(bits), m.lanes = 1;
+    m.device_type = ON_CPU, m.n_axes = AXES, m.kind = FLOAT, m.bits = std::uint8_t(bits), m.lanes = 1;
     m.shape = array->shape, m.owner = array, m.end = end;
     return &m;
 }
