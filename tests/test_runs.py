@@ -122,7 +122,7 @@ def state_of(reader):
 
 def outcome(module, path, in_runs):
     """What a reader knows after a file, or what it says of it; and how many elements the parser passed on."""
-    check, reader = _xml._check_form, module._Reader("read", Choices())
+    in_utf8, reader = _xml._in_utf8, module._Reader("read", Choices())
     start, counts = reader.start, Counter()
 
     def counted(tag, attributes):
@@ -132,8 +132,8 @@ def outcome(module, path, in_runs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "start", counted)
         patch.setattr(_xml, "_LARGE", 0)
+        patch.setattr(_xml, "_in_utf8", lambda path: in_runs and in_utf8(path))
         patch.setattr(_xml, "_PLACE", random.Random(0))  # of two faults the same one is met first
-        patch.setattr(_xml, "_check_form", lambda *given: check(*given) and in_runs)
         try:
             _xml.parse("read", path, reader)
         except ValueError as error:
@@ -238,10 +238,36 @@ def test_only_utf_8_is_read_in_runs(folder, encoding, in_runs):
     assert assert_same(gexf, folder / "net.gexf", text.encode(encoding))["node"] == (2 if in_runs else 99)
 
 
-def test_what_is_not_whole_is_refused_before_an_element_is_looked_at(folder):
-    nodes = "".join(map(NODE.format, range(99)))
-    text = f'<gexf><!-- {"<" * 2000} --><graph defaultedgetype="directed"><nodes>{nodes}<node id="&"/></nodes></graph></gexf>'
-    assert assert_same(gexf, folder / "net.gexf", text.encode())["node"] == 0
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\r", "", "\n é中\n\U0001f9e0"])
+@pytest.mark.parametrize(
+    "wrong", [b"&", b"\xff", "\uffff".encode(), b"\0", b"\x1b", b"<", b"]]>", b"</graph>", b'"', b"\xc3"]
+)
+def test_the_place_of_damage_between_runs_is_named(folder, between, wrong):
+    edges = [f'<edge source="{i}" target="b"><data key="k0">{i}</data></edge>{between}' for i in range(99)]
+    at = edges[66].index("b")
+    for text in edges[66], edges[66][:at], edges[66][: edges[66].index("data") + 14]:
+        lines = "".join(edges[:66]), text, "".join(edges[66:])
+        content = GRAPHML.format("".join(lines)).encode()
+        place = content.index(b'source="66"') + len(text) - 13
+        assert_same(graphml, folder / "net.graphml", content[:place] + wrong + content[place:])
+
+
+ALIKE, ODD = '<edge source="{0}" target="b"/>', '<edge source="{0}" target="b" odd{1}="c"/>'
+
+
+@pytest.mark.parametrize(
+    ("head", "edge"), [("", ALIKE), ("", ODD), ('<?xml version="1.0" encoding="latin-1"?>', ODD)]
+)
+def test_what_is_not_whole_is_refused_before_an_element_is_looked_at(folder, monkeypatch, head, edge):
+    lines = [head + GRAPHML.partition("{}")[0], *(edge.format(k, k % 97) for k in range(99_000)), "<edge &/>"]
+    content = "\n".join([*lines, GRAPHML.partition("{}")[2]])
+    assert len(content) > max(_xml._LARGE, 2 * _runs._MANY)
+    (folder / "odd.graphml").write_bytes(content.encode())
+    met = []
+    monkeypatch.setattr(graphml._Reader, "start", lambda *given: met.append(given))
+    with pytest.raises(ValueError, match=r"not well-formed \(invalid token\): line 99002, column 6\."):
+        gr.io.read(folder / "odd.graphml")
+    assert not met
 
 
 GEPHI = """<?xml version='1.0' encoding='UTF-8'?>
@@ -341,12 +367,13 @@ def test_a_large_file_is_read_in_runs(folder, module, ending, monkeypatch):
     assert met["edge"] == met["node"] == 2  # the first one, and that with marks
 
 
+@pytest.mark.parametrize("head", [b"", b'<?xml version="1.0" encoding="latin-1"?>'])
 @pytest.mark.parametrize(
     "opened", ["<a>", "<a><!--</a></a>-->", "<a>/>", "<a b='/>'>", "<a><![CDATA[</a>]]>", "<a><?b </a>?>"]
 )
-def test_elements_within_each_other_are_refused_before_they_take_memory(folder, opened):
+def test_elements_within_each_other_are_refused_before_they_take_memory(folder, opened, head):
     count = 20_000_000 // len(opened)
-    ends = b"<graphml><graph>", b"</graph></graphml>"
+    ends = head + b"<graphml><graph>", b"</graph></graphml>"
     (folder / "deep.graphml").write_bytes(ends[0] + opened.encode() * count + b"</a>" * count + ends[1])
     parsed, parse = [], _xml._parse_looking_deep
     with pytest.MonkeyPatch.context() as patch:

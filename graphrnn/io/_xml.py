@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from xml.parsers import expat
 
 from graphrnn.io._progress import progress
-from graphrnn.io._runs import Handler, Reader, Runs
+from graphrnn.io._runs import Handler, IrregularError, Look, Reader, Runs
 from graphrnn.io._tables import Column, Words
 
 __all__ = [
@@ -38,6 +38,7 @@ _PIECE_OF_TEXT = 64  # bytes that a list takes for it
 _NAMES = 1000  # of elements and attributes, which the parser keeps; a graph has some tens
 _PIECE = 1 << 13  # bytes of a block that are looked at for how deep they nest
 _DEEPEST = 50  # elements within each other; a graph needs eight
+_CONTINUED = bytes(range(0x80, 0xC0))  # what a letter of several bytes goes on with
 _PLACE = random.SystemRandom()  # nobody's seed
 _LINES = 1 << 16  # that are written together
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -53,17 +54,15 @@ def parse(call: str, path: Path, reader: Reader) -> None:
     """Send the elements of a file through a reader, once the whole file is known to be XML."""
     try:
         _check_end(call, path)
-        with open(path, "rb") as file:
-            size, in_runs = path.stat().st_size, False
-            if size >= _LARGE:
-                with progress(f"checking {path.name}", size, "B") as bar:
-                    in_runs = _check_form(file, bar.update)
-                file.seek(0)
-            with progress(f"reading {path.name}", size, "B") as bar:
-                if in_runs:
-                    Runs(reader, _parser).feed(file.read, bar.update)
-                else:
-                    _feed(_parser(reader), file.read, bar.update)
+        size = path.stat().st_size
+        in_runs = size >= _LARGE and _in_utf8(path)
+        if size >= _LARGE and not (in_runs and _check_runs(path, reader)):
+            _check_form(path)
+        with open(path, "rb") as file, progress(f"reading {path.name}", size, "B") as bar:
+            if in_runs:
+                Runs(reader, _parser).feed(file.read, bar.update)
+            else:
+                _feed(_parser(reader), file.read, bar.update)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except RefusedError as error:
@@ -74,6 +73,18 @@ def parse(call: str, path: Path, reader: Reader) -> None:
         raise ValueError(
             f"`{call}` cannot read this file as XML: {error}. It is truncated or damaged; take another copy."
         ) from error
+
+
+def _position(file: BinaryIO, at: int) -> tuple[int, int]:
+    """The line, from 1 on, and the letter in it, from 0 on, of a byte of a file in UTF-8."""
+    file.seek(0)
+    line, column, before = 1, 0, b""
+    while block := file.read(min(_BLOCK, at - file.tell())):
+        line += block.count(b"\n") + block.count(b"\r") - (before + block).count(b"\r\n")
+        begin = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+        column = (0 if begin else column) + len(block[begin:].translate(None, _CONTINUED))
+        before = block[-1:]
+    return line, column
 
 
 def _feed(
@@ -110,19 +121,44 @@ def _check_end(call: str, path: Path) -> None:
         )
 
 
-def _check_form(file: BinaryIO, update: Callable[[int], object]) -> bool:
-    """Refuse what is no XML, several times sooner than its elements are looked at.
-
-    Returns:
-        Whether it is in UTF-8.
-    """
-    encodings = ["utf-16" if b"\0" in file.read(4) else "utf-8"]
-    file.seek(0)
+def _in_utf8(path: Path) -> bool:
+    """Whether a file begins as XML in UTF-8; no where it shows no element soon."""
+    encodings, tags = ["utf-8"], []
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.XmlDeclHandler = lambda _, encoding, __: encodings.append(encoding or "utf-8")
-    _feed(parser, file.read, update, partial(_parse_looking_deep, parser))
-    return {encoding.lower() for encoding in encodings} == {"utf-8"}
+    parser.StartElementHandler = lambda tag, _: tags.append(tag)
+    with open(path, "rb") as file:
+        begin = file.read(_PIECE)
+    try:
+        parser.Parse(begin, False)
+    except expat.ExpatError:
+        return False
+    return bool(tags) and b"\0" not in begin and {encoding.lower() for encoding in encodings} == {"utf-8"}
+
+
+def _check_runs(path: Path, reader: Reader) -> bool:
+    """Refuse what is no XML, if it is in runs of like elements; whether it is."""
+    look = Look(reader, _parser)
+    with open(path, "rb") as file, progress(f"checking {path.name}", path.stat().st_size, "B") as bar:
+        try:
+            look.feed(file.read, bar.update)
+        except IrregularError:
+            return False
+        except (
+            expat.ExpatError
+        ) as error:  # the parser sees what is in no run alone, and counts the lines of that
+            line, column = _position(file, look.error_at)
+            raise ValueError(f"{expat.ErrorString(error.code)}: line {line}, column {column}") from error
+    return True
+
+
+def _check_form(path: Path) -> None:
+    """Refuse what is no XML, several times sooner than its elements are looked at."""
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    with open(path, "rb") as file, progress(f"checking {path.name}", path.stat().st_size, "B") as bar:
+        _feed(parser, file.read, bar.update, partial(_parse_looking_deep, parser))
 
 
 def _parse_looking_deep(parser: Any, block: bytes) -> None:
