@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
@@ -14,6 +15,7 @@ __all__ = ["Notes", "Remembered", "state_of"]
 Found = TypeVar("Found")
 State = list[tuple[int, int, int]]
 NOTHING = object()
+_VERSION = attrgetter("_version")
 
 
 class Notes(Generic[Found]):
@@ -44,7 +46,8 @@ class _Entry(NamedTuple):
 def state_of(tensors: tuple[Tensor, ...]) -> State | None:
     """Which tensors they are, where their numbers lie, and their versions; None in inference mode."""
     try:
-        return [(id(tensor), tensor.data_ptr(), tensor._version) for tensor in tensors]
+        places, versions = map(Tensor.data_ptr, tensors), map(_VERSION, tensors)
+        return [*zip(map(id, tensors), places, versions, strict=True)]
     except RuntimeError:  # what torch raises for the version of a tensor of inference mode
         return None
 

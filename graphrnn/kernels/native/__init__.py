@@ -86,7 +86,7 @@ class NativeBackend:
             output = _empty((steps, readout.pattern.shape[0], batch), setup.strides[OUTPUT], v0)
         states = empty(shape, v0.dtype) if save_states else None
         outputs = Outputs(empty(shape, v0.dtype), states, v0.new_empty(n, batch), output)
-        _run("graphrnn_forward", setup, problem, outputs)
+        _run("graphrnn_forward", setup, numbers_of(problem), outputs)
         return outputs
 
     def backward(
@@ -103,7 +103,7 @@ class NativeBackend:
                 for leaf, needed, strides in zip(leaves, wanted, setup.strides[GRADIENTS], strict=True)
             )
         )
-        _run("graphrnn_backward", setup, problem, (rates, states, None, None, *grads, *gradients))
+        _run("graphrnn_backward", setup, (*inputs, rates, states, None, None, *grads), gradients)
         return gradients
 
     def _setup(
@@ -162,19 +162,23 @@ def _empty(shape: tuple[int, ...], strides: Strides | None, like: Tensor) -> Ten
     return like.new_empty(shape) if strides is None else like.new_empty_strided(shape, strides)
 
 
-def _run(name: str, setup: _Setup, problem: Problem, others: tuple[Tensor | None, ...]) -> None:
-    """Calls a function of the library; keeps the tensors alive that it points to."""
-    kept, addresses = [], []
-    for tensor, strides in zip((*numbers_of(problem), *others), setup.strides, strict=False):
+def _run(name: str, setup: _Setup, given: tuple[Tensor | None, ...], made: tuple[Tensor | None, ...]) -> None:
+    """Calls a function of the library; keeps the tensors alive that it points to.
+
+    Args:
+        name: of the function.
+        setup: what its call has in common with others.
+        given: the first of `native.TENSORS`, copied where the library cannot read them as they lie.
+        made: those that follow, which it writes to.
+    """
+    plain = [*given]
+    for place, (tensor, strides) in enumerate(zip(given, setup.strides, strict=False)):
         if tensor is None:
-            addresses.append(0)
             continue
         fits = tensor.is_contiguous() if strides is None else tensor.stride() == strides
-        if fits and not tensor.is_neg():
-            kept.append(tensor)
-        else:
-            kept.append(_empty(tensor.shape, strides, tensor).copy_(tensor))
-        addresses.append(kept[-1].data_ptr())
+        if tensor.is_neg() or not fits:
+            plain[place] = _empty(tensor.shape, strides, tensor).copy_(tensor)
+    addresses = [0 if tensor is None else tensor.data_ptr() for tensor in (*plain, *made)]
     native.call(name, ctypes.byref(setup.fields), native.addresses(addresses))
 
 
