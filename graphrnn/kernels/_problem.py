@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from graphrnn.kernels.pattern import Pattern
 __all__ = ["settle"]
 
 _CALL = "recurrence"
+_KIND = attrgetter("shape", "dtype", "device")
 
 
 def settle(problem: Problem, checkpoint: int | None, backend: str) -> tuple[str, Problem]:
@@ -58,7 +60,7 @@ def _form(problem: Problem, backend: str) -> tuple[Any, ...] | None:
     if torch.compiler.is_compiling() or {*map(type, words)} != {str}:
         return None
     try:
-        form = [one if one is None else (one.shape, one.dtype, one.device) for one in numbers_of(problem)]
+        form = [one if one is None else _KIND(one) for one in numbers_of(problem)]
     except AttributeError:
         return None
     return words, *form

@@ -80,7 +80,12 @@ def numbers_of(problem: Problem) -> tuple[Tensor | None, ...]:
 
 def patterns_of(problem: Problem) -> tuple[Tensor, ...]:
     """The tensors of its patterns, one pattern after the other."""
-    return tuple([tensor for matrix in problem[:3] if matrix is not None for tensor in matrix.pattern])
+    found: tuple[Tensor, ...] = problem.hidden.pattern
+    if problem.input is not None:
+        found += problem.input.pattern
+    if problem.readout is not None:
+        found += problem.readout.pattern
+    return found
 
 
 _known: Remembered[Any] = Remembered(at_most=16)
