@@ -132,7 +132,7 @@ def outcome(module, path, in_runs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "start", counted)
         patch.setattr(_xml, "_LARGE", 0)
-        patch.setattr(_xml, "_in_utf8", lambda path: in_runs and in_utf8(path))
+        patch.setattr(_xml, "_in_utf8", lambda file: in_runs and in_utf8(file))
         patch.setattr(_xml, "_PLACE", random.Random(0))  # of two faults the same one is met first
         try:
             _xml.parse("read", path, reader)
@@ -250,6 +250,24 @@ def test_the_place_of_damage_between_runs_is_named(folder, between, wrong):
         content = GRAPHML.format("".join(lines)).encode()
         place = content.index(b'source="66"') + len(text) - 13
         assert_same(graphml, folder / "net.graphml", content[:place] + wrong + content[place:])
+
+
+@pytest.mark.parametrize("between", ["\xa0", "<!-- c -->\n", "\n"])
+def test_texts_between_edges_mean_nothing_however_many(folder, monkeypatch, between):
+    monkeypatch.setattr(_xml, "_TEXT", 1000)
+    lines = [f'<edge source="{k}" target="b"/>{between}' for k in range(999)]
+    assert assert_same(graphml, folder / "net.graphml", graphml_of(lines))["edge"] <= 4 + 999 * (
+        "!" in between
+    )
+
+
+def test_names_without_end_among_runs(folder):
+    edges = "".join(f'<edge source="{k}" target="b"/>' for k in range(90_000))
+    names = "".join(f"<a{k}/>" for k in range(5000))
+    (folder / "names.graphml").write_bytes(GRAPHML.format(names + edges).encode())
+    assert (folder / "names.graphml").stat().st_size > _xml._LARGE
+    with pytest.raises(ValueError, match="it has more than 1000 names of elements and attributes"):
+        gr.io.read(folder / "names.graphml")
 
 
 ALIKE, ODD = '<edge source="{0}" target="b"/>', '<edge source="{0}" target="b" odd{1}="c"/>'

@@ -8,12 +8,14 @@ with them, column by column. What has another form goes through the parser.
 
 The result is that of the parser, because
 
-- the whole file is known to be well-formed, in UTF-8 and without a document type: `_xml` looks before, in
-  runs too, whose values hold nothing that XML forbids or that stands for something else;
+- the whole file is known to be well-formed, in UTF-8 and without a document type: `_xml` looks before;
 - a run begins where the parser has taken all that came before, and stands right inside a `graph`, `nodes` or
   `edges`, whose own text means nothing;
 - what follows differs from the first in values alone, of which the reader only says where they belong;
 - any other element, which may change what the reader does, makes all forms forgotten.
+
+That a file is well-formed can be told in runs too (`Look`): what is literal in them was taken by the parser,
+and the values between hold nothing that XML forbids or that stands for something else.
 """
 
 from __future__ import annotations
@@ -117,6 +119,8 @@ class Runs:
         self._parser = parser(self)
         self._parser.StartCdataSectionHandler = lambda: self._open.append("")
         self._parser.EndCdataSectionHandler = self._open.pop
+        self._text = self._parser.CharacterDataHandler
+        self._parser.CharacterDataHandler = self._take_text
         self._fed = 0  # bytes that the parser was given
         self._known = reader.inner | {"node", "edge"}
         self._forms: dict[str, list[_Form]] = defaultdict(list)
@@ -141,6 +145,11 @@ class Runs:
         self._open.pop()
         self._reader.end(tag, text)
 
+    def _take_text(self, piece: str) -> None:
+        """A text that the parser met; those between nodes or edges, maybe many, mean nothing."""
+        if not self._open or self._open[-1] not in _INSIDE:
+            self._text(piece)
+
     def feed(self, read: Callable[[int], bytes], update: Callable[[int], object]) -> None:
         """Read a file to its end."""
         decoder, rest = codecs.getincrementaldecoder("utf-8")(), ""
@@ -151,8 +160,9 @@ class Runs:
                 self._parser.Parse(rest.encode() + decoder.getstate()[0] + block + read(_BLOCK), False)
                 self._parser.Parse(b"", True)
                 raise
-            if any(letter in text for letter in _NO_LETTERS):
+            if any(letter in text for letter in _NO_LETTERS):  # likewise
                 self._parse(rest + text)
+                self._parser.Parse(b"", True)
             rest = self._take(rest + text)
             update(len(block))
         self._parse(rest)
@@ -311,6 +321,11 @@ class Look(Runs):
     def error_at(self) -> int:
         """The byte of the file at which the parser found an error."""
         return int(self._parser.ErrorByteIndex) + self._taken
+
+    @property
+    def names(self) -> int:
+        """How many names of elements and attributes the parser met."""
+        return len(self._parser.intern)
 
     def _parse(self, text: str) -> None:
         super()._parse(text)

@@ -53,16 +53,20 @@ class RefusedError(Exception):
 def parse(call: str, path: Path, reader: Reader) -> None:
     """Send the elements of a file through a reader, once the whole file is known to be XML."""
     try:
-        _check_end(call, path)
-        size = path.stat().st_size
-        in_runs = size >= _LARGE and _in_utf8(path)
-        if size >= _LARGE and not (in_runs and _check_runs(path, reader)):
-            _check_form(path)
-        with open(path, "rb") as file, progress(f"reading {path.name}", size, "B") as bar:
-            if in_runs:
-                Runs(reader, _parser).feed(file.read, bar.update)
-            else:
-                _feed(_parser(reader), file.read, bar.update)
+        with open(path, "rb") as file:
+            size, in_runs = os.fstat(file.fileno()).st_size, False
+            if size >= _LARGE:
+                _check_end(call, file, path.suffix[1:].lower())
+                in_runs = _in_utf8(file)
+                with progress(f"checking {path.name}", size, "B") as bar:
+                    if not (in_runs and _check_runs(file, reader, bar.update)):
+                        _check_form(file, bar.update)
+            file.seek(0)
+            with progress(f"reading {path.name}", size, "B") as bar:
+                if in_runs:
+                    Runs(reader, _parser).feed(file.read, bar.update)
+                else:
+                    _feed(_parser(reader), file.read, bar.update)
     except OSError as error:
         raise ValueError(f"`{call}` cannot read this file: {error.strerror or error}.") from error
     except RefusedError as error:
@@ -105,15 +109,10 @@ def _feed(
     parser.Parse(b"", True)
 
 
-def _check_end(call: str, path: Path) -> None:
+def _check_end(call: str, file: BinaryIO, root: str) -> None:
     """A large file that was cut is refused before all of it is read."""
-    root = path.suffix[1:].lower()
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size < _LARGE:
-            return
-        file.seek(max(0, size - _END))
-        end = file.read().replace(b"\0", b"")  # of UTF-16
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
+    end = file.read().replace(b"\0", b"")  # of UTF-16
     if root.encode() not in end:
         raise ValueError(
             f"`{call}` cannot read this file as XML: its end does not close the element {root!r}. It is "
@@ -121,15 +120,15 @@ def _check_end(call: str, path: Path) -> None:
         )
 
 
-def _in_utf8(path: Path) -> bool:
-    """Whether a file begins as XML in UTF-8; no where it shows no element soon."""
+def _in_utf8(file: BinaryIO) -> bool:
+    """Whether a file is XML in UTF-8; False too where no element begins in its first 8 KiB."""
     encodings, tags = ["utf-8"], []
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.XmlDeclHandler = lambda _, encoding, __: encodings.append(encoding or "utf-8")
     parser.StartElementHandler = lambda tag, _: tags.append(tag)
-    with open(path, "rb") as file:
-        begin = file.read(_PIECE)
+    file.seek(0)
+    begin = file.read(_PIECE)
     try:
         parser.Parse(begin, False)
     except expat.ExpatError:
@@ -137,28 +136,39 @@ def _in_utf8(path: Path) -> bool:
     return bool(tags) and b"\0" not in begin and {encoding.lower() for encoding in encodings} == {"utf-8"}
 
 
-def _check_runs(path: Path, reader: Reader) -> bool:
-    """Refuse what is no XML, if it is in runs of like elements; whether it is."""
+def _check_runs(file: BinaryIO, reader: Reader, update: Callable[[int], object]) -> bool:
+    """Refuse what is no XML, in runs of like elements.
+
+    Returns:
+        Whether enough of the file is in such runs to be judged by them; False says nothing about it.
+    """
     look = Look(reader, _parser)
-    with open(path, "rb") as file, progress(f"checking {path.name}", path.stat().st_size, "B") as bar:
-        try:
-            look.feed(file.read, bar.update)
-        except IrregularError:
-            return False
-        except (
-            expat.ExpatError
-        ) as error:  # the parser sees what is in no run alone, and counts the lines of that
-            line, column = _position(file, look.error_at)
-            raise ValueError(f"{expat.ErrorString(error.code)}: line {line}, column {column}") from error
+    file.seek(0)
+    try:
+        look.feed(file.read, update)
+    except IrregularError:
+        return False
+    except expat.ExpatError as error:  # the parser counts the lines that are in no run
+        line, column = _position(file, look.error_at)
+        raise ValueError(f"{expat.ErrorString(error.code)}: line {line}, column {column}") from error
+    _check_names(look.names)
     return True
 
 
-def _check_form(path: Path) -> None:
+def _check_form(file: BinaryIO, update: Callable[[int], object]) -> None:
     """Refuse what is no XML, several times sooner than its elements are looked at."""
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    with open(path, "rb") as file, progress(f"checking {path.name}", path.stat().st_size, "B") as bar:
-        _feed(parser, file.read, bar.update, partial(_parse_looking_deep, parser))
+    file.seek(0)
+    _feed(parser, file.read, update, partial(_parse_looking_deep, parser))
+
+
+def _check_names(count: int) -> None:
+    if count > _NAMES:
+        raise RefusedError(
+            f"it has more than {_NAMES} names of elements and attributes. A graph has some tens; take "
+            "another copy"
+        )
 
 
 def _parse_looking_deep(parser: Any, block: bytes) -> None:
@@ -173,11 +183,7 @@ def _parse_looking_deep(parser: Any, block: bytes) -> None:
     parser.EndElementHandler = lambda _: depth.end()
     parser.Parse(block[at : at + _PIECE], False)
     parser.StartElementHandler = parser.EndElementHandler = None
-    if len(parser.intern) > _NAMES:
-        raise RefusedError(
-            f"it has more than {_NAMES} names of elements and attributes. A graph has some tens; take "
-            "another copy"
-        )
+    _check_names(len(parser.intern))
     parser.Parse(block[at + _PIECE :], False)
 
 
