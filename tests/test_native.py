@@ -311,3 +311,10 @@ def test_no_library_and_a_broken_one_are_told_apart(tmp_path, monkeypatch):
     broken = library.library.__wrapped__()
     assert broken.startswith("its compiled library does not load (")
     assert broken.endswith(f"){way_out}")
+
+
+def test_a_library_of_another_version_is_not_called(monkeypatch):
+    monkeypatch.setattr(library, "INTERFACE", library.INTERFACE + 1)
+    assert library.library.__wrapped__().startswith(
+        "its compiled library belongs to another version of graphrnn; with a C++17 compiler"
+    )

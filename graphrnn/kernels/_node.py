@@ -45,7 +45,7 @@ DRIVE = Wanted._fields.index("drive")
 
 
 def run_node(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> Outputs:
-    """What a forward pass gives, differentiable; under torch.compile no entries where there is none."""
+    """What a forward pass gives, differentiable; under torch.compile no entries instead of None."""
     how = backend, save_states, checkpoint
     if torch.compiler.is_compiling():
         operator: Callable[..., tuple[Tensor, ...]] = _forward_op
@@ -113,7 +113,8 @@ def _backward(
 
     def back() -> Gradients:
         with as_given(problem.hidden.values):
-            if checkpoint and states is not None:  # they are kept at every checkpoint
+            if checkpoint:
+                assert states is not None  # they are kept at every checkpoint
                 return backward_in_parts(run, whole, checkpoint, rates, states, grads, asked)
             return run.backward(whole, rates, states, grads, asked)
 
@@ -202,7 +203,7 @@ def _fake_forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def _op_backward(*inputs: Any) -> list[Tensor]:
     *flat, backend, checkpoint, rates, states, grad_rates, grad_v_last, grad_output, wanted = inputs
     grads = OutputGradients(grad_rates, None, grad_v_last, grad_output)
-    kept = states if states.numel() else None
+    kept = states if checkpoint or states.numel() else None
     found = _backward(_problem(*flat), backend, checkpoint, rates, kept, grads, Wanted(*wanted))
     return [gradient for gradient in found if gradient is not None]
 

@@ -51,7 +51,6 @@ class Leak(nn.Module):
     """
 
     time_constant: Tensor | None
-    step: Tensor
     bounds: Tensor
     start: Tensor
     group: Tensor
@@ -72,7 +71,6 @@ class Leak(nn.Module):
         if group is None:
             _check_step(dt, float(tau.min()))
             self.register_buffer("time_constant", torch.tensor(tau, dtype=dtype, device=device))
-            self.register_buffer("step", torch.tensor(dt, dtype=dtype, device=device), persistent=False)
             return
         low, high = _bounds(tau, dt, bounds)
         shared = np.zeros(int(group.max()) + 1)
@@ -101,7 +99,7 @@ class Leak(nn.Module):
         """(neuron,) dt / τ."""
         tau = self.time_constant
         if tau is not None:
-            return self.step / tau  # of a number torch makes a product with 1 / tau, 1 ulp off
+            return torch.full_like(tau, self.dt) / tau  # number / tensor is a product in torch, 1 ulp off
         low, high = self.alpha_bounds
         alpha = low + (high - low) * torch.sigmoid(self.start + self.raw)
         rounding = 2 * torch.finfo(alpha.dtype).eps  # a sigmoid of 20 is 1 in float32

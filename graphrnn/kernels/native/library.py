@@ -15,6 +15,7 @@ __all__ = ["GROUP", "TENSORS", "Layer", "Pattern", "Setup", "addresses", "call",
 
 int32, int64, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 GROUP = 8  # rows of a matrix that are multiplied together
+INTERFACE = 2  # counts the changes of what the functions of the library take and mean, as in `src/api.hpp`
 
 
 class Pattern(ctypes.Structure):
@@ -87,7 +88,8 @@ def library() -> ctypes.PyDLL | str:
         loaded = ctypes.PyDLL(str(found[0]))
     except OSError as error:
         return f"its compiled library does not load ({error}); {_BUILD}"
-    if loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + _ADDRESSES.size:
+    of_this_version = hasattr(loaded, "graphrnn_interface") and loaded.graphrnn_interface() == INTERFACE
+    if not of_this_version or loaded.graphrnn_call_size() != ctypes.sizeof(Setup) + _ADDRESSES.size:
         return f"its compiled library belongs to another version of graphrnn; {_BUILD}"
     loaded.graphrnn_array.restype = pointer
     loaded.graphrnn_array.argtypes = [int64, ctypes.c_int, int64, int64, int64]

@@ -12,6 +12,9 @@ namespace graphrnn {
 // column `fresh` on, the late ones from column `late` on, of which one is 0.
 constexpr int GROUP = 8;
 
+// Counts the changes of what the functions of this library take and mean; the same number as in `library.py`.
+constexpr int INTERFACE = 2;
+
 struct Pattern {
     std::int64_t n_rows, n_cols, n_synapses, n_groups;
     const std::int32_t* group_start;                             // first row of each group (group + 1)

@@ -101,6 +101,8 @@ extern "C" {
 
 EXPORT int graphrnn_best_isa() { return graphrnn::best(); }
 
+EXPORT int graphrnn_interface() { return graphrnn::INTERFACE; }
+
 EXPORT int graphrnn_call_size() { return int(sizeof(graphrnn::Call)); }
 
 EXPORT void* graphrnn_array(std::int64_t bytes, int bits, std::int64_t steps, std::int64_t rows, std::int64_t batch) {

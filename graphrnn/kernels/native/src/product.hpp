@@ -34,7 +34,7 @@ struct Tile {
     using vec = typename S::vec;
     static constexpr int V = V_, LANES = S::LANES, WIDTH = V * LANES;
     static constexpr int CHAINS = V >= 2 ? 2 : 4;         // sums at once, to hide the latency of additions
-    static constexpr int SHORT = 16;                      // synapses of a row that is not worth starting and joining them
+    static constexpr int SHORT = 16;                      // synapses from which on a row is worth several: they start and join
     static constexpr int AHEAD = 64, STREAM = 512;  // synapses, see `fetch`
 
     static INLINE void add(vec* sum, T weight, const T* row) {
@@ -63,7 +63,7 @@ struct Tile {
         const std::int32_t* col = m.rest_col;
         index k = m.rest_start[i];
         const index end = m.rest_start[i + 1];
-        if (k + SHORT <= end) {
+        if (k + (Fetch ? CHAINS : SHORT) <= end) {
             vec sum[CHAINS][V] = {};
             for (; k + CHAINS <= end; k += CHAINS) {
                 if constexpr (Fetch) fetch(m, k, r);

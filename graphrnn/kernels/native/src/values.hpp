@@ -37,8 +37,8 @@ struct ValueGradient {
     index columns;                    // of rows on the right that are looked at together
     bool outgrown;                    // whether those outgrow the cache
 
-    // Sums of one row on the left with N on the right, in four chains of additions at least. Rows of a Length that
-    // the compiler knows keep the left one in registers.
+    // Sums of one row on the left with N on the right, 1 or 4, in four chains of additions. Rows of a Length that the
+    // compiler knows keep the left one in registers.
     template <int Length, int N>
     static INLINE void dots(const T* g, const vec* kept, const T* const* r, index size, vec* sum) {
         constexpr int PARTS = 4 / N;
