@@ -252,6 +252,12 @@ def test_the_place_of_damage_between_runs_is_named(folder, between, wrong):
         assert_same(graphml, folder / "net.graphml", content[:place] + wrong + content[place:])
 
 
+def test_what_is_not_whole_is_refused_before_an_element_is_looked_at(folder):
+    nodes = "".join(map(NODE.format, range(99)))
+    text = f'<gexf><!-- {"<" * 2000} --><graph defaultedgetype="directed"><nodes>{nodes}<node id="&"/></nodes></graph></gexf>'
+    assert assert_same(gexf, folder / "net.gexf", text.encode())["node"] == 0
+
+
 @pytest.mark.parametrize("between", ["\xa0", "<!-- c -->\n", "\n"])
 def test_texts_between_edges_mean_nothing_however_many(folder, monkeypatch, between):
     monkeypatch.setattr(_xml, "_TEXT", 1000)
@@ -276,7 +282,7 @@ ALIKE, ODD = '<edge source="{0}" target="b"/>', '<edge source="{0}" target="b" o
 @pytest.mark.parametrize(
     ("head", "edge"), [("", ALIKE), ("", ODD), ('<?xml version="1.0" encoding="latin-1"?>', ODD)]
 )
-def test_what_is_not_whole_is_refused_before_an_element_is_looked_at(folder, monkeypatch, head, edge):
+def test_a_large_file_that_is_not_whole_is_refused_first_whatever_its_form(folder, monkeypatch, head, edge):
     lines = [head + GRAPHML.partition("{}")[0], *(edge.format(k, k % 97) for k in range(99_000)), "<edge &/>"]
     content = "\n".join([*lines, GRAPHML.partition("{}")[2]])
     assert len(content) > max(_xml._LARGE, 2 * _runs._MANY)

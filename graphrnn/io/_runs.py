@@ -265,10 +265,13 @@ class Runs:
 
     def _look_for(self, what: str, forms: list[_Form]) -> None:
         """Look for these forms from now on, for the first one first."""
-        patterns = "|".join(form.pattern for form in forms)
         self._forms[what] = forms
-        self._patterns[what] = re.compile(f"(?:{patterns}){_SPACE}*|((?s:.+))")
+        self._patterns[what] = re.compile(self._expression("|".join(form.pattern for form in forms)))
         self._lessons += 1
+
+    def _expression(self, forms: str) -> str:
+        """The expression with which elements of these forms are read, one after the other."""
+        return f"(?:{forms}){_SPACE}*|((?s:.+))"
 
     def _calls(self, marked: str) -> tuple[tuple[Key, tuple[int | str, ...]], ...] | None:
         """What the reader does with an element that has marks for values, unless it looks into those."""
@@ -338,12 +341,10 @@ class Look(Runs):
         self._taken += len(found[0].encode())
         return found.end()
 
-    def _look_for(self, what: str, forms: list[_Form]) -> None:
-        super()._look_for(what, forms)
-        patterns = "|".join(form.pattern for form in forms)
+    def _expression(self, forms: str) -> str:
         for group in ("(<)", _IN_QUOTES, _IN_TEXT):  # to note where those lie takes a third of the time
-            patterns = patterns.replace(group, group[1:-1])
-        self._patterns[what] = re.compile(f"(?:(?:{patterns}){_SPACE}*)*")
+            forms = forms.replace(group, group[1:-1])
+        return f"(?:(?:{forms}){_SPACE}*)*"
 
 
 def _sketch(element: str, constant: frozenset[str]) -> tuple[str, str, int]:
