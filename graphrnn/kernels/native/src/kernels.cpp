@@ -11,15 +11,27 @@ namespace {
 
 constexpr index LINE = 64;  // bytes
 
+// Whether what all steps write stays in the caches until the caller reads it.
+bool rates_stay(const Call& call, const Schedule& plan) {
+    const index bytes = call.steps * call.neurons * call.batch * index(call.is_double ? sizeof(double) : sizeof(float));
+    return 2 * bytes <= plan.threads * call.cache_bytes;
+}
+
+// And whether the rates that a step reads do not.
+template <class Tile>
+bool outgrown(const Call& call, const Schedule& plan) {
+    return plan.reach * index(Tile::WIDTH * sizeof(typename Tile::scalar)) > call.cache_bytes;
+}
+
 // The tiles of a pass, their workspace, and which thread has which of them.
 template <class Tile>
 class Tiles {
    public:
     using T = typename Tile::scalar;
 
-    Tiles(const Call& call, Control& control, const Matrices<T>& m, const Schedule& plan, index outer_rows, index workspaces, bool back)
+    Tiles(const Call& call, Control& control, const Matrices<T>& m, const Schedule& plan, index outer_rows, index workspaces, bool back, bool direct = false)
         : call_(call), control_(control), m_(m), plan_(plan), read_bytes_(packed(call.neurons + (back ? call.hidden.transposed : call.hidden.matrix).n_late)), tile_bytes_(packed(call.neurons)),
-          outer_bytes_(packed(outer_rows)), ring_bytes_(back && call.window > 1 ? packed(call.window * call.neurons) : 0), workspaces_(workspaces),
+          outer_bytes_(packed(outer_rows)), ring_bytes_(back && call.window > 1 ? packed(call.window * call.neurons) : 0), workspaces_(workspaces), direct_(direct),
           memory_(workspaces * (2 * read_bytes_ + tile_bytes_ + ring_bytes_)), outer_(plan.threads * outer_bytes_), alpha_(back && call.grad_alpha ? plan.tiles * tile_bytes_ : 0),
           barriers_(plan.tiles * sizeof(Barrier)) {
         for (index tile = 0; tile < plan.tiles; ++tile) (new (barriers_.template as<Barrier>() + tile) Barrier)->expect(plan.team);
@@ -63,14 +75,13 @@ class Tiles {
         s.outer = reinterpret_cast<T*>(outer_.template as<char>() + member * outer_bytes_);
         s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
         s.far_back = packed(call_.window * call_.neurons) > call_.cache_bytes;
-        s.outgrown = plan_.reach * index(Tile::WIDTH * sizeof(T)) > call_.cache_bytes;
-        s.streams = streams(s.width);
+        s.outgrown = outgrown<Tile>(call_, plan_);
+        s.streams = streams(s.width), s.direct = direct_;
         return s;
     }
     // Whole lines of what all steps write, which would not stay in the caches, and which no later step reads.
     bool streams(index width) const {
-        const index numbers = call_.steps * call_.neurons * call_.batch;
-        if (call_.window > 1 || 2 * numbers * index(sizeof(T)) <= plan_.threads * call_.cache_bytes) return false;
+        if (call_.window > 1 || rates_stay(call_, plan_)) return false;
         if (width < Tile::WIDTH || Tile::WIDTH * sizeof(T) % LINE || call_.batch * sizeof(T) % LINE) return false;
         const void* const written[] = {call_.rates, call_.states, call_.grad_drive};
         for (const void* array : written)
@@ -83,13 +94,17 @@ class Tiles {
     const Matrices<T>& m_;
     const Schedule& plan_;
     index read_bytes_, tile_bytes_, outer_bytes_, ring_bytes_, workspaces_;
+    bool direct_;
     Buffer memory_, outer_, alpha_, barriers_;
 };
 
 template <class Tile>
 void run_forward(const Call& call, Control& control, const Matrices<typename Tile::scalar>& m, const Schedule& plan) {
-    const index workspaces = plan.team > 1 || plan.tiles < plan.threads ? plan.tiles : plan.threads;
-    const Tiles<Tile> tiles(call, control, m, plan, call.input.matrix.n_cols, workspaces, false);
+    // The rates lie as a tile does, as near as one; the first step alone reads a copy, each thread its own.
+    const bool direct = call.batch == Tile::WIDTH && call.window == 1 && rates_stay(call, plan) && !outgrown<Tile>(call, plan) &&
+                        reinterpret_cast<std::uintptr_t>(call.rates) % LINE == 0;
+    const index workspaces = !direct && (plan.team > 1 || plan.tiles < plan.threads) ? plan.tiles : plan.threads;
+    const Tiles<Tile> tiles(call, control, m, plan, call.input.matrix.n_cols, workspaces, false, direct);
     auto body = [&](int member, int size) {
         tiles.each(member, size, [](const auto& sequence, const auto& share) { sequence.forward(share); });
     };

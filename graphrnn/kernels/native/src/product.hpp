@@ -35,11 +35,21 @@ struct Tile {
     static constexpr int V = V_, LANES = S::LANES, WIDTH = V * LANES;
     static constexpr int CHAINS = V >= 2 ? 2 : 4;         // sums at once, to hide the latency of additions
     static constexpr int SHORT = 16;                      // synapses from which on a row is worth several: they start and join
+    static constexpr int STEP = S::QUAD > CHAINS ? S::QUAD : CHAINS;  // synapses at once
     static constexpr int AHEAD = 64, STREAM = 512;  // synapses, see `fetch`
 
-    static INLINE void add(vec* sum, T weight, const T* row) {
+    template <class Weight>
+    static INLINE void add(vec* sum, Weight weight, const T* row) {
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) sum[v] += weight * S::load(row + v * LANES);
+    }
+    // As many synapses as one register has weights of, in turns to some sums.
+    template <int Chains, int... Of>
+    static INLINE void add_quad(vec (*sum)[V], const T* w, const std::int32_t* col, const T* r, std::integer_sequence<int, Of...>) {
+        const vec weights = S::repeat(w);
+        std::uint64_t pairs[(sizeof...(Of) + 1) / 2];  // of columns, the first in the lower half
+        std::memcpy(pairs, col, sizeof(pairs));
+        (add(sum[Of % Chains], S::template pick<Of>(weights), r + index(Of % 2 ? pairs[Of / 2] >> 32 : std::uint32_t(pairs[Of / 2])) * WIDTH), ...);
     }
 
     // Where the rates outgrow the cache: fetches those of the synapses to come, and the synapses beyond
@@ -48,7 +58,7 @@ struct Tile {
         __builtin_prefetch(m.rest_values + k + STREAM);
         __builtin_prefetch(m.rest_col + k + STREAM);
 #pragma GCC unroll 4
-        for (int c = 0; c < CHAINS; ++c) {
+        for (int c = 0; c < STEP; ++c) {
             const index ahead = k + c + AHEAD < m.n_rest ? k + c + AHEAD : m.n_rest - 1;
             const char* row = reinterpret_cast<const char*>(r + index(m.rest_col[ahead]) * WIDTH);
 #pragma GCC unroll 4
@@ -61,14 +71,15 @@ struct Tile {
     static INLINE void row(const Matrix<T>& m, index i, const T* r, vec* out) {
         const T* w = m.rest_values;
         const std::int32_t* col = m.rest_col;
+        const std::make_integer_sequence<int, S::QUAD> quad;
         index k = m.rest_start[i];
         const index end = m.rest_start[i + 1];
-        if (k + (Fetch ? CHAINS : SHORT) <= end) {
+        if (k + (Fetch ? STEP : SHORT) <= end) {
             vec sum[CHAINS][V] = {};
-            for (; k + CHAINS <= end; k += CHAINS) {
+            for (; k + STEP <= end; k += STEP) {
                 if constexpr (Fetch) fetch(m, k, r);
 #pragma GCC unroll 4
-                for (int c = 0; c < CHAINS; ++c) add(sum[c], w[k + c], r + index(col[k + c]) * WIDTH);
+                for (int c = 0; c < STEP; c += S::QUAD) add_quad<CHAINS>(sum + c % CHAINS, w + k + c, col + k + c, r, quad);
             }
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) {
@@ -131,6 +142,9 @@ struct Tile {
         if (width >= WIDTH && apart == 1) {
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) to[v] = S::load(from + v * LANES);
+        } else if (width >= WIDTH && apart == 0) {  // one number for all
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) to[v] = S::fill(*from);
         } else {
             for (int v = 0; v < V; ++v) to[v] = S::load(from + v * LANES * apart, lanes(width, v), apart);
         }

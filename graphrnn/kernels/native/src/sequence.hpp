@@ -46,6 +46,7 @@ struct Share {
     Barrier* barrier;               // null for a thread that has the tile to itself
     bool outgrown, far_back;        // whether the rates that a step reads, and those of the whole window, outgrow the cache
     bool streams;                   // whether the rates of all steps do, in whole lines that no later step reads
+    bool direct;                    // whether a step reads the rates where the last one left them for the caller, and not a copy
     Panels<T> panels;
     index column;                   // of this tile within a step of a panel
 };
@@ -201,12 +202,18 @@ struct Sequence {
         const index n_inputs = call.input.matrix.n_cols, n_outputs = call.readout.matrix.n_rows;
         const index width = share.width, fresh = call.hidden.matrix.fresh * WIDTH;
         T* const carried = share.carried;
-        for (index i = first_row(share); i < end_row(share); ++i) pack_rates(share, -1, i, share.tiles[1] + fresh + i * WIDTH);
+        const bool direct = share.direct;  // then each thread has a start of its own: lines that others write cost more
+        for (index i = direct ? 0 : first_row(share); i < (direct ? call.neurons : end_row(share)); ++i)
+            pack_rates(share, -1, i, share.tiles[1] + fresh + i * WIDTH);
         read_late(share, -1, share.tiles[1]);
         pack(v_before(share), share, first_row(share), end_row(share), share.carried, WIDTH);
-        if (!wait(share)) return;
+        const auto output = [&](index t, const T* tile) {
+            emit(m.readout, share, tile + fresh, readout_bias, outside(share, call.output, n_outputs, t));
+        };
+        if (!direct && !wait(share)) return;
         for (index t = 0; t < call.steps; ++t) {
-            T *const now = share.tiles[t & 1], *const before = share.tiles[(t + 1) & 1];
+            T* const now = direct ? rates + t * step_size : share.tiles[t & 1];
+            const T* const before = direct && t ? rates + (t - 1) * step_size : share.tiles[(t + 1) & 1];
             read_late(share, t, now);
             pack(outside(share, call.x, n_inputs, t), share, 0, n_inputs, share.outer, WIDTH);
             for (index group = share.first_group; group < share.last_group; ++group) {
@@ -234,13 +241,14 @@ struct Sequence {
                         Tile::load(noise + at, width, e);
                         for (int k = 0; k < V; ++k) r[k] += e[k];
                     }
-                    Tile::store(now + fresh + (row + q) * WIDTH, WIDTH, r);
+                    if (!direct) Tile::store(now + fresh + (row + q) * WIDTH, WIDTH, r);
                     write(share, rates + at, r);
                 }
             }
+            if (t) output(t - 1, before);  // not before: the rows that others wrote are at hand by now
             if (!wait(share)) return;
-            emit(m.readout, share, now + fresh, readout_bias, outside(share, call.output, n_outputs, t));
         }
+        output(call.steps - 1, direct ? rates + (call.steps - 1) * step_size : share.tiles[(call.steps - 1) & 1]);
         unpack(share.carried, share, call.v_last);
         Tile::S::drain();
     }

@@ -81,6 +81,30 @@ struct Simd {
         return v;
     }
 
+    // As many numbers as fill 16 bytes, again and again; and one of them in all lanes. So sums that multiply a register
+    // by one number after the other read those four at a time: a load takes as long as a sum. (Masked, since gcc 12
+    // warns of the others.)
+    static constexpr int QUAD = 16 / int(sizeof(T));
+    static INLINE vec repeat(const T* from) {
+        typedef T quad __attribute__((vector_size(16), aligned(sizeof(T))));
+        const quad found = *reinterpret_cast<const quad*>(from);
+#if defined(GRAPHRNN_AVX512)
+        if constexpr (Bytes == 64) return (vec)_mm512_maskz_broadcast_f32x4(0xffff, (__m128)found);
+#endif
+#if defined(__AVX2__)
+        if constexpr (Bytes == 32) return (vec)_mm256_set_m128((__m128)found, (__m128)found);
+#endif
+        if constexpr (Bytes == 16) return (vec)found;
+    }
+    template <int Of>
+    static INLINE vec pick(vec v) {
+#if defined(GRAPHRNN_AVX512)
+        if constexpr (Bytes == 64 && sizeof(T) == 4) return (vec)_mm512_maskz_permute_ps(0xffff, (__m512)v, Of * 0x55);
+        if constexpr (Bytes == 64 && sizeof(T) == 8) return (vec)_mm512_maskz_permute_pd(0xff, (__m512d)v, Of * 0xff);
+#endif
+        return picked<Of>(v, std::make_integer_sequence<int, LANES>());
+    }
+
     static INLINE vec zero() { return vec{}; }
     static INLINE vec fill(T x) { return x - vec{}; }
 
@@ -141,6 +165,10 @@ struct Simd {
     }
 
    private:
+    template <int Of, int... Lane>
+    static INLINE vec picked(vec v, std::integer_sequence<int, Lane...>) {
+        return __builtin_shufflevector(v, v, (Lane / QUAD * QUAD + Of)...);
+    }
     template <int... Lane>
     static INLINE vec gathered(const T* from, index apart, std::integer_sequence<int, Lane...>) {
         return vec{from[Lane * apart]...};
