@@ -56,8 +56,9 @@ def measure(synapses, rounds):
         rnn(x)[0].square().mean().backward()
         optimizer.step()
 
-    seconds = time_in_turns({"forward": forward, "gather": plain_loop}, rounds=rounds)
-    seconds |= time_in_turns({"train": train}, rounds=max(rounds // 2, 1))
+    # In turns of a tenth of a second: what takes less runs warm, as in a loop.
+    seconds = time_in_turns({"forward": forward, "gather": plain_loop}, rounds=rounds, turn=0.1)
+    seconds |= time_in_turns({"train": train}, rounds=max(rounds // 2, 1), turn=0.1)
     took = {name: statistics.median(values) for name, values in seconds.items()}
     kept = statistics.median(g / f for g, f in zip(seconds["gather"], seconds["forward"], strict=True))
     return (

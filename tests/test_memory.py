@@ -102,11 +102,12 @@ def test_checkpoints_trade_kept_rates_for_those_of_a_part():
 
 
 def test_what_else_is_kept():
-    plain = memory_of("native")
+    plain = memory_of("triton")  # 12 of indices and six numbers
     assert (plain.synapse, plain.step) == (36, 4)
     assert memory_of("torch").synapse == 48
-    assert memory_of("native", dtype=torch.float64)[:2] == (60, 8)
-    assert memory_of("native", training=False)[:2] == (16, 4)
+    assert memory_of("native")[:2] == (40, 4)
+    assert memory_of("native", dtype=torch.float64)[:2] == (64, 8)
+    assert memory_of("native", training=False)[:2] == (18, 4)
     assert memory_of("native", noise=2, states=True).step == 16
     assert memory_of("torch_sparse").synapse == plain.synapse + 24
     assert memory_of("torch", density=0.5).synapse == plain.synapse + 8 + 8 + 16

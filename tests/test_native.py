@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import weakref
+from importlib import import_module
 from itertools import permutations
 
 import numpy as np
@@ -29,6 +30,7 @@ from graphrnn.kernels.native import crossover, library
 from graphrnn.kernels.native.crossover import Crossover
 from graphrnn.kernels.native.layout import groups_of, layout
 
+layouts = import_module("graphrnn.kernels.native.layout")  # the package has a function of that name
 NATIVE = BACKENDS["native"]
 WHY_NOT = NATIVE.unavailable(torch.device("cpu"), torch.float32)
 built = pytest.mark.skipif(WHY_NOT is not None, reason=f"native backend: {WHY_NOT}")
@@ -95,6 +97,7 @@ def test_no_path_through_the_library_changes_the_result(isa, seed, threads, monk
     blocks_pay = Crossover(rng.choice([1, 3, 9]), measured=True)
     monkeypatch.setattr(crossover, "current", lambda: blocks_pay)
     monkeypatch.setattr(native, "CACHE_BYTES", rng.choice([0, 0, 1, 4096, 65536]))
+    monkeypatch.setattr(layouts, "MANY", rng.choice([0, layouts.MANY]))
     if rng.random() < 0.7:
         tiles = [width for width in (16, 32, 64, 128, 256) if width <= WIDEST_TILE[isa]]
         monkeypatch.setattr(native, "TILE_BYTES", rng.choice(tiles))
@@ -124,6 +127,25 @@ def test_rates_past_the_caches_are_those_that_go_through_them(isa, dtype, batch,
         assert_equals_the_reference(drawn, dtype)
         found.append(outputs_and_gradients(drawn.to(dtype), backend="native"))
     assert_same(*found, TOLERANCE[dtype])  # the steps that are summed up together differ too
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("team", [1, 2, 3])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_steps_of_one_tile_may_read_the_rates_where_the_last_one_left_them(
+    isa, dtype, team, noisy, threads, monkeypatch
+):
+    threads(team)
+    bytes_of_a_tile = min(64, WIDEST_TILE[isa])
+    batch = bytes_of_a_tile // dtype.itemsize  # a tile as wide as the batch, whose rows lie as the rates do
+    mask = np.random.default_rng(team).random((150, 150)) < 0.2
+    drawn = draw(mask, 7, batch, ALL, noisy=noisy, seed=team)
+    monkeypatch.setattr(native, "TILE_BYTES", bytes_of_a_tile)
+    monkeypatch.setattr(native, "TEAM", team)
+    for cache in (1 << 30, 1 << 16, 1):  # near enough, half so, and too far to read them there
+        monkeypatch.setattr(native, "CACHE_BYTES", cache)
+        for checkpoint in (None, 3):
+            assert_equals_the_reference(drawn, dtype, checkpoint=checkpoint)
 
 
 def rows_of_areas(*sizes, density=1.0, between=0.0, seed=0):

@@ -327,6 +327,8 @@ def test_initial_state_is_zero_given_or_learned():
     torch.testing.assert_close(given.v0, torch.linspace(-1, 1, 18))
     assert "v0" not in dict(given.named_parameters())
     assert torch.equal(given(x)[1], build(activation="tanh")(x, given.v0.expand(2, -1))[1])
+    before, given.v0 = given(x)[1], given.v0.repeat_interleave(2)[::2]  # whose numbers lie apart
+    assert torch.equal(given(x)[1], before)
 
     learned = build(initial_state="learn", activation="tanh")
     assert not learned.v0.any()

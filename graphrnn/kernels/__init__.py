@@ -6,7 +6,7 @@ Everything here is neuron-major, with the batch innermost: `(neuron, batch)` and
 
 from __future__ import annotations
 
-from graphrnn.kernels._precision import MANTISSA_BITS, check_precision, rounded
+from graphrnn.kernels._precision import MANTISSA_BITS, autocasts, check_precision, rounded
 from graphrnn.kernels.activations import ACTIVATIONS, Activation
 from graphrnn.kernels.backends import BACKENDS, Choice, available_backends, choose_backend, explain_backend
 from graphrnn.kernels.calibration import calibrate
@@ -41,6 +41,7 @@ __all__ = [
     "Run",
     "TileCosts",
     "Wanted",
+    "autocasts",
     "available_backends",
     "calibrate",
     "check_precision",

@@ -11,7 +11,7 @@ from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 
 from graphrnn.kernels._parts import backward_in_parts, forward_in_parts
-from graphrnn.kernels._precision import as_given
+from graphrnn.kernels._precision import autocasts
 from graphrnn.kernels._remembered import state_of
 from graphrnn.kernels._room import with_room
 from graphrnn.kernels.activations import ACTIVATIONS
@@ -63,7 +63,7 @@ def _in_forward_mode() -> bool:
 
 def _flat(problem: Problem) -> tuple[Any, ...]:
     """A problem as the operators take it; `_problem` makes it whole again."""
-    return *numbers_of(problem), [*patterns_of(problem)], problem.activation, problem.precision
+    return *numbers_of(problem), [*patterns_of(*problem)], problem.activation, problem.precision
 
 
 def _problem(*flat: Any) -> Problem:
@@ -84,13 +84,15 @@ def _joined(values: Any, patterns: Any, *others: Any) -> Problem:
 
 
 def _forward(problem: Problem, backend: str, save_states: bool, checkpoint: int) -> Outputs:
-    run = BACKENDS[backend]
+    run, kind = BACKENDS[backend], problem.v0.device.type
+    if autocasts(kind):
+        with torch.autocast(kind, enabled=False):
+            return _forward(problem, backend, save_states, checkpoint)
 
     def forward() -> Outputs:
-        with as_given(problem.hidden.values):
-            if checkpoint:
-                return forward_in_parts(run, problem, checkpoint)
-            return run.forward(problem, save_states)
+        if checkpoint:
+            return forward_in_parts(run, problem, checkpoint)
+        return run.forward(problem, save_states)
 
     return with_room(forward, problem, problem.steps, backend, checkpoint, "forward")
 
@@ -104,7 +106,10 @@ def _backward(
     grads: OutputGradients,
     wanted: Wanted,
 ) -> Gradients:
-    run = BACKENDS[backend]
+    run, kind = BACKENDS[backend], rates.device.type
+    if autocasts(kind):
+        with torch.autocast(kind, enabled=False):
+            return _backward(problem, backend, checkpoint, rates, states, grads, wanted)
 
     # Where r0 is f(v0), its gradient goes on to v0.
     onward = wanted.v0 and problem.r0 is None
@@ -112,11 +117,10 @@ def _backward(
     asked = wanted._replace(r0=True) if onward else wanted
 
     def back() -> Gradients:
-        with as_given(problem.hidden.values):
-            if checkpoint:
-                assert states is not None  # they are kept at every checkpoint
-                return backward_in_parts(run, whole, checkpoint, rates, states, grads, asked)
-            return run.backward(whole, rates, states, grads, asked)
+        if checkpoint:
+            assert states is not None  # they are kept at every checkpoint
+            return backward_in_parts(run, whole, checkpoint, rates, states, grads, asked)
+        return run.backward(whole, rates, states, grads, asked)
 
     steps = problem.steps if checkpoint else len(rates)
     found = with_room(back, problem, steps, backend, checkpoint, "back")
@@ -145,7 +149,7 @@ class _Node(torch.autograd.Function):
         ctx.save_for_backward(*leaves[:DRIVE], drive, *leaves[DRIVE + 1 :], noise, *outputs[:2])
         # Not among the saved tensors, which hooks may move: a copy has nothing remembered of it.
         ctx.patterns = [None if matrix is None else matrix.pattern for matrix in problem[:3]]
-        ctx.state = state_of(patterns_of(problem)) if problem.notes is None else problem.notes.state
+        ctx.state = state_of(patterns_of(*problem)) if problem.notes is None else problem.notes.state
         ctx.static = problem.activation, problem.precision, problem.notes
         ctx.how = backend, checkpoint
         ctx.set_materialize_grads(False)
@@ -162,7 +166,7 @@ class _Node(torch.autograd.Function):
     ) -> tuple[Any, ...]:
         *saved, rates, states = ctx.saved_tensors
         problem = _joined(saved[:3], ctx.patterns, *saved[3:], *ctx.static)
-        if ctx.state != state_of(patterns_of(problem)):
+        if ctx.state != state_of(patterns_of(*problem)):
             raise RuntimeError(
                 "`backward` of `recurrence` needs the synapses of the forward pass; a pattern was changed "
                 "in place since. Change a copy, or run forward again."

@@ -12,19 +12,32 @@ from graphrnn import _checks
 from graphrnn.kernels.pattern import Pattern
 from graphrnn.kernels.products import StepProducts, ValueSum
 
-__all__ = ["EXACT", "MANTISSA_BITS", "RoundedProducts", "as_given", "check_precision", "rounded", "rounding"]
+__all__ = [
+    "EXACT",
+    "MANTISSA_BITS",
+    "RoundedProducts",
+    "as_given",
+    "autocasts",
+    "check_precision",
+    "rounded",
+    "rounding",
+]
 
 EXACT = "exact"
 NOTHING = nullcontext()
 MANTISSA_BITS = {EXACT: 23, "tf32": 10, "bf16": 7}  # explicit ones, of float32's 23
 
 
+def autocasts(kind: str) -> bool:
+    """Whether autocast, which knows no sparse products, is on for devices of that kind."""
+    known = kind == "cpu" or torch.amp.is_autocast_available(kind)
+    return known and torch.is_autocast_enabled(kind)
+
+
 def as_given(values: Tensor) -> AbstractContextManager[object]:
-    """A context in which autocast, which knows no sparse products, is off."""
+    """A context in which autocast is off."""
     kind = values.device.type
-    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
-        return NOTHING
-    return torch.autocast(kind, enabled=False)
+    return torch.autocast(kind, enabled=False) if autocasts(kind) else NOTHING
 
 
 def check_precision(call: str, precision: Any, dtype: torch.dtype) -> str:

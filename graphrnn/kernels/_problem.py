@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from functools import partial
+from operator import attrgetter, is_not
 from typing import Any
 
 import torch
@@ -11,59 +12,66 @@ from torch import Tensor
 from graphrnn import _checks
 from graphrnn.kernels import _arguments
 from graphrnn.kernels._precision import check_precision
+from graphrnn.kernels._remembered import Notes
 from graphrnn.kernels.activations import ACTIVATIONS
 from graphrnn.kernels.backends import choose_backend
-from graphrnn.kernels.contract import Problem, notes_of, numbers_of
+from graphrnn.kernels.contract import Matrix, Problem, notes_of, numbers_of
 from graphrnn.kernels.delays import window_of, window_of_pattern
 from graphrnn.kernels.pattern import Pattern
 
-__all__ = ["settle"]
+__all__ = ["known", "settle"]
 
 _CALL = "recurrence"
+_IS_THERE = partial(is_not, None)
 _KIND = attrgetter("shape", "dtype", "device")
 
 
-def settle(problem: Problem, checkpoint: int | None, backend: str) -> tuple[str, Problem]:
-    """Refuse what `recurrence` cannot run, by the names of its arguments.
+def known(hidden: Matrix, input: Matrix | None, readout: Matrix | None) -> Notes[Any] | None:
+    """What is known of the patterns; None where something is no pattern, or torch.compile looks on."""
+    if torch.compiler.is_compiling():
+        return None
+    try:
+        return notes_of(hidden, input, readout)
+    except (AttributeError, TypeError):
+        return None
 
-    Returns:
-        The backend that runs the rest, and the problem with what is known of its patterns.
-    """
-    form = _form(problem, backend)
-    if form is None:
-        name = _settle(problem, backend)
+
+def settle(problem: Problem, checkpoint: int | None, backend: str) -> str:
+    """Refuse what `recurrence` cannot run, by the names of its arguments; the backend that runs the rest."""
+    notes = problem.notes
+    form = None if notes is None else _form(problem, backend)
+    if notes is None or form is None:
+        name: str = _settle(problem, backend)
     else:
-        notes = notes_of(problem)
         name = notes.get(form, lambda: _settle(problem, backend))
-        problem = Problem(*problem[:-1], notes)
     if problem.rate_noise is not None and problem.rate_noise.requires_grad:
         raise ValueError(
             f"`{_CALL}` has no gradient for `rate_noise`, which requires one. Pass `rate_noise.detach()`."
         )
     if checkpoint is None:
-        return name, problem
+        return name
     _checks.count(_CALL, "checkpoint", checkpoint)
     if problem.r0 is not None and problem.r0.ndim == 3:
         raise ValueError(
             f"`{_CALL}` keeps the rates of every step under delays, which read those of several steps "
             "before. Leave `checkpoint` out."
         )
-    return name, problem
+    return name
 
 
 def _form(problem: Problem, backend: str) -> tuple[Any, ...] | None:
-    """What tensors that fit have in common with others that do: shape, type and device of each.
+    """What tensors that fit have in common with others that do: which there are; shape, type, device of each.
 
-    None where that cannot be told: something is no tensor or no text, or torch.compile looks on.
+    None where that cannot be told: something is no tensor or no text.
     """
     words = backend, problem.activation, problem.precision
-    if torch.compiler.is_compiling() or {*map(type, words)} != {str}:
+    if {*map(type, words)} != {str}:
         return None
     try:
-        form = [one if one is None else _KIND(one) for one in numbers_of(problem)]
+        numbers = numbers_of(problem)
+        return words, (*map(_IS_THERE, numbers),), (*map(_KIND, filter(_IS_THERE, numbers)),)
     except AttributeError:
         return None
-    return words, *form
 
 
 def _settle(problem: Problem, backend: str) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 __all__ = ["Notes", "Remembered", "state_of"]
 
 Found = TypeVar("Found")
-State = list[tuple[int, int, int]]
+State = list[int]
 NOTHING = object()
 _VERSION = attrgetter("_version")
 
@@ -46,8 +46,7 @@ class _Entry(NamedTuple):
 def state_of(tensors: tuple[Tensor, ...]) -> State | None:
     """Which tensors they are, where their numbers lie, and their versions; None in inference mode."""
     try:
-        places, versions = map(Tensor.data_ptr, tensors), map(_VERSION, tensors)
-        return [*zip(map(id, tensors), places, versions, strict=True)]
+        return [*map(id, tensors), *map(Tensor.data_ptr, tensors), *map(_VERSION, tensors)]
     except RuntimeError:  # what torch raises for the version of a tensor of inference mode
         return None
 

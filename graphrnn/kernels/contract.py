@@ -78,22 +78,22 @@ def numbers_of(problem: Problem) -> tuple[Tensor | None, ...]:
     return hidden.values, *outer, *others
 
 
-def patterns_of(problem: Problem) -> tuple[Tensor, ...]:
-    """The tensors of its patterns, one pattern after the other."""
-    found: tuple[Tensor, ...] = problem.hidden.pattern
-    if problem.input is not None:
-        found += problem.input.pattern
-    if problem.readout is not None:
-        found += problem.readout.pattern
+def patterns_of(hidden: Matrix, input: Matrix | None, readout: Matrix | None, *_: Any) -> tuple[Tensor, ...]:
+    """The tensors of the patterns of a problem, one pattern after the other."""
+    found: tuple[Tensor, ...] = hidden.pattern
+    if input is not None:
+        found += input.pattern
+    if readout is not None:
+        found += readout.pattern
     return found
 
 
 _known: Remembered[Any] = Remembered(at_most=16)
 
 
-def notes_of(problem: Problem) -> Notes[Any]:
-    """What is known of its patterns."""
-    return _known.notes(patterns_of(problem)) if problem.notes is None else problem.notes
+def notes_of(hidden: Matrix, input: Matrix | None, readout: Matrix | None, *_: Any) -> Notes[Any]:
+    """What is known of the patterns of a problem."""
+    return _known.notes(patterns_of(hidden, input, readout))
 
 
 class Outputs(NamedTuple):

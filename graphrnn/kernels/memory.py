@@ -15,6 +15,7 @@ __all__ = ["Memory", "memory_of"]
 PATTERN = 12  # bytes per synapse: `col`, `t_col` and `perm`
 PASSING = 12  # tensors of (neuron, batch) that the loop over time has at most
 PANELS = 6144  # bytes per neuron in which `native` collects a few steps for the gradient of the values
+NARROW = 2  # bytes per synapse of `native`, and again on the way back: the columns that it reads
 SAMPLED = 12  # bytes per synapse of `sampled_addmm`, beside its sum
 TILED = 24  # bytes per synapse: where it is in the tiles of W and of Wᵀ
 DENSE_TILE = 0.04  # density from which on tiles are dense at 64 trials, in uniform wiring with some to spare
@@ -34,7 +35,7 @@ class Memory(NamedTuple):
 
         Example:
             >>> memory_of("native").total(neurons=10_000, synapses=10**6, time_steps=50, batch=64)
-            256160000
+            260160000
         """
         per_neuron = self.neuron + batch * (self.trial + time_steps * self.step)
         return round(self.synapse * synapses + neurons * per_neuron)
@@ -98,6 +99,8 @@ def _in_passing(backend: str, training: bool, density: float, item: int) -> floa
         return INDICES[training]
     if backend == "triton":  # dense tiles hold zeros too: W, Wᵀ, and the gradient twice; indices of both ways
         return 4 * item / density + TILED if density >= DENSE_TILE else 0
+    if backend == "native":
+        return NARROW * (1 + training)
     if backend != "torch":
         return 0
     product = item / density if density >= DENSE_PRODUCT else 0.0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphrnn.kernels import reference
 from graphrnn.kernels._node import run_node
-from graphrnn.kernels._problem import settle
+from graphrnn.kernels._problem import known, settle
 from graphrnn.kernels.backends import REFERENCE
 from graphrnn.kernels.contract import Matrix, Problem
 from graphrnn.kernels.pattern import Pattern
@@ -97,13 +97,10 @@ def recurrence(
         Song, Yang & Wang (2016), PLoS Comput. Biol. 12(2): e1004792, equations 2 and 3. Checkpoints:
         Chen, Xu, Zhang & Guestrin (2016), arXiv:1604.06174.
     """
-    hidden = Matrix(values, pattern)
-    problem = Problem(
-        *(hidden, input, readout, x, bias, readout_bias, drive, alpha, v0, r0, rate_noise),
-        activation,
-        precision,
-    )
-    name, problem = settle(problem, checkpoint, backend)
+    matrices = Matrix(values, pattern), input, readout
+    outer = x, bias, readout_bias, drive
+    problem = Problem(*matrices, *outer, alpha, v0, r0, rate_noise, activation, precision, known(*matrices))
+    name = settle(problem, checkpoint, backend)
     every = checkpoint or problem.steps
     if name == REFERENCE:
         rates, v, output = reference.recurrence(problem)

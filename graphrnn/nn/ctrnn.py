@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from graphrnn import _checks
 from graphrnn._streams import Seed
 from graphrnn.connectome import Connectome, Synapses
-from graphrnn.kernels import ACTIVATIONS, Matrix, check_precision, choose_backend, recurrence, sparse_matmul
+from graphrnn.kernels import (
+    ACTIVATIONS,
+    Matrix,
+    autocasts,
+    check_precision,
+    choose_backend,
+    recurrence,
+    sparse_matmul,
+)
 from graphrnn.nn import _arguments
 from graphrnn.nn import dynamics as further
 from graphrnn.nn.dale import Dale, signs_in_force
@@ -105,6 +113,7 @@ class CTRNN(nn.Module):
     """
 
     v0: Tensor
+    dynamics: nn.ModuleList | None
     input: SparseLayer
     hidden: SparseLayer
     readout: SparseLayer
@@ -224,7 +233,7 @@ class CTRNN(nn.Module):
     @property
     def layers(self) -> list[SparseLayer]:
         """The input, hidden and readout layers, each with `.weight` (post, pre), sparse COO."""
-        return [self._modules[which] for which in _WHICH]  # type: ignore[misc]
+        return [*map(self._modules.__getitem__, _WHICH)]  # type: ignore[list-item]
 
     def constraint(self, which: str, synapses: Synapses) -> Dale | None:
         """Dale's law for synapses of the input, hidden or readout layer; None where it does not hold."""
@@ -317,7 +326,7 @@ class CTRNN(nn.Module):
         entry, hidden, end = self.layers
         values = hidden.values
         check_x(x, self.net.n_inputs, self.batch_first, values)
-        if _autocasts(x.device.type):  # the recurrence keeps its precision, because small steps of v need it
+        if autocasts(x.device.type):  # the recurrence keeps its precision, because small steps of v need it
             with torch.autocast(x.device.type, enabled=False):
                 return self.forward(x.to(values.dtype), state, generator=generator)
         _arguments.same_precision("rnn(x)", "x", x, values)
@@ -330,9 +339,11 @@ class CTRNN(nn.Module):
             weights, pattern = late.arrange(weights), late.pattern
         alpha = self.leak.alpha
         _arguments.generator_on("rnn(x, generator=...)", generator, x.device)
-        sigmas = (self.preact_noise, self.postact_noise) if self.training else (0.0, 0.0)
-        drive, rate_noise = draw_noise(sigmas, self.net.n_neurons, steps, alpha, generator)
-        if self.dynamics:
+        drive = rate_noise = None
+        if self.training and (self.preact_noise or self.postact_noise):
+            sigmas = self.preact_noise, self.postact_noise
+            drive, rate_noise = draw_noise(sigmas, self.net.n_neurons, steps, alpha, generator)
+        if self.dynamics is not None:
             before = v0, self._rates(v0) if r0 is None else r0
             return self._run_dynamics(steps, state, before, alpha, drive, rate_noise, alone)
         rates, v, readout = recurrence(
@@ -391,7 +402,7 @@ class CTRNN(nn.Module):
         return self._given_back(run.rates, run.v, output, alone, None, run.variables)
 
     def _dynamics(self) -> list[further.Dynamics]:
-        return [one for one in self.dynamics if isinstance(one, further.Dynamics)]
+        return [one for one in self.dynamics or () if isinstance(one, further.Dynamics)]
 
     def _variables(self, state: State | Tensor | None, r0: Tensor, alone: bool) -> tuple[Tensor, ...]:
         """The variables of the dynamics before the first step, each (neuron, batch)."""
@@ -519,10 +530,6 @@ def _delays(net: Connectome, dt: float, wanted: Any, checkpoint: int | None, dev
             "network read those of all. Leave checkpoint out, or pass delays=False."
         )
     return Delays(net.hidden, dt, device)
-
-
-def _autocasts(device_type: str) -> bool:
-    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
 
 def _to_scipy(layer: SparseLayer) -> Any:

@@ -214,8 +214,10 @@ class Course(NamedTuple):
     variables: tuple[Tensor, ...]  # of all dynamics, one after another, (neuron, batch)
 
 
-def attach(given: Any, n: int, dt: float, device: torch.device, dtype: torch.dtype) -> nn.ModuleList:
+def attach(given: Any, n: int, dt: float, device: torch.device, dtype: torch.dtype) -> nn.ModuleList | None:
     """What `CTRNN(dynamics=...)` got as modules, tried on a network at rest so that a mistake shows at once.
+
+    None for none, which a Module finds sooner than an empty list.
 
     Args:
         given: None, one `Dynamics` or a list of them.
@@ -252,7 +254,7 @@ def attach(given: Any, n: int, dt: float, device: torch.device, dtype: torch.dty
                     f"`{type(one).__name__}.step(...)` needs `{name}` like the rates, (neuron, "
                     f"batch) = ({n}, 2) in this trial; it gave {tuple(tensor.shape)}."
                 )
-    return nn.ModuleList(listed)
+    return nn.ModuleList(listed) if listed else None
 
 
 def _check_numbers(one: Dynamics, n: int) -> None:

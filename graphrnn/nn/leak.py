@@ -67,6 +67,9 @@ class Leak(nn.Module):
     ) -> None:
         super().__init__()
         self.dt = dt
+        # dt as a tensor, since number / tensor is a product in torch, 1 ulp off; of one number, for any device.
+        kinds = torch.float64, torch.float32
+        self._steps = {kind: torch.tensor(dt, dtype=kind, device="cpu") for kind in kinds}
         dtype = torch.get_default_dtype() if dtype is None else dtype
         if group is None:
             _check_step(dt, float(tau.min()))
@@ -97,9 +100,9 @@ class Leak(nn.Module):
     @property
     def alpha(self) -> Tensor:
         """(neuron,) dt / τ."""
-        tau = self.time_constant
+        tau = self._buffers.get("time_constant")
         if tau is not None:
-            return torch.full_like(tau, self.dt) / tau  # number / tensor is a product in torch, 1 ulp off
+            return self._steps.get(tau.dtype, self._steps[torch.float64]) / tau
         low, high = self.alpha_bounds
         alpha = low + (high - low) * torch.sigmoid(self.start + self.raw)
         rounding = 2 * torch.finfo(alpha.dtype).eps  # a sigmoid of 20 is 1 in float32

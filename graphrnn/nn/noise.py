@@ -19,14 +19,12 @@ def draw_noise(
     the whole.
 
     Args:
-        sigmas: σ and σ'.
+        sigmas: σ and σ', at least one above 0.
         n: number of neurons.
         x: (time, input, batch), for its length, batch, device and precision.
         alpha: (neuron,).
         generator: source of the noise; None for torch's default.
     """
-    if not any(sigmas):
-        return None, None
     shape = (n, x.shape[2])
     noises = [x.new_empty(len(x), *shape) if sigma else None for sigma in sigmas]
     for step in zip(*(noise for noise in noises if noise is not None), strict=True):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from torch import Tensor, export
+from torch import Tensor
 
 __all__ = ["State"]
 
 
-@dataclass(frozen=True, eq=False)
-class State:
+class State(NamedTuple):
     """Where a network stands after a sequence; hand it back to continue exactly.
 
     Args:
@@ -30,6 +29,3 @@ class State:
         """The same state without its gradient history, for truncated backpropagation."""
         past = None if self.past is None else self.past.detach()
         return State(self.v.detach(), self.r.detach(), past, tuple(one.detach() for one in self.variables))
-
-
-export.register_dataclass(State)  # so that torch.export can give it back

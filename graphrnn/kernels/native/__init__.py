@@ -135,7 +135,8 @@ class NativeBackend:
         )
         settings = numbers, plain, transposed, self._crossover.rows
         missing = problem.input is None, problem.readout is None  # whose pattern follows that of W
-        found: _Setup = notes_of(problem).get((settings, missing), lambda: _make_setup(problem, *settings))
+        notes = notes_of(*problem) if problem.notes is None else problem.notes
+        found: _Setup = notes.get((settings, missing), lambda: _make_setup(problem, *settings))
         return found
 
 

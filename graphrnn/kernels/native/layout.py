@@ -16,6 +16,8 @@ from graphrnn.kernels.native import library as native
 __all__ = ["Layout", "groups_of", "layout", "plain_groups"]
 
 FEWEST = 0.05  # of the synapses in blocks, for any to be made
+NARROW = 1 << 16  # columns that two bytes can count
+MANY = 1 << 16  # synapses from which on such columns are worth their memory
 
 
 class Layout(NamedTuple):
@@ -147,7 +149,7 @@ def _in_blocks(groups: Tensor, start: Tensor, col: Tensor, n_cols: int, shared: 
     fields.reach = reach.value
     native.call("graphrnn_count_blocks", pattern, shared, ctypes.byref(n_blocks), ctypes.byref(n_rest))
     if n_blocks.value == 0 or len(col) - n_rest.value < FEWEST * len(col):
-        return Layout(fields, (groups, start, col), 0)
+        return _narrowed(Layout(fields, (groups, start, col), 0), col)
     sizes = {
         "block_start": n_groups + 1,
         "block_col": n_blocks.value,
@@ -161,4 +163,14 @@ def _in_blocks(groups: Tensor, start: Tensor, col: Tensor, n_cols: int, shared: 
     native.call("graphrnn_find_blocks", pattern, shared, *found)
     for name, tensor in tensors.items():
         setattr(fields, name, tensor.data_ptr())
-    return Layout(fields, (groups, *tensors.values()), len(col) - n_rest.value)
+    made = Layout(fields, (groups, *tensors.values()), len(col) - n_rest.value)
+    return _narrowed(made, tensors["rest_col"])
+
+
+def _narrowed(made: Layout, col: Tensor) -> Layout:
+    """With the columns of single synapses in two bytes too, where these hold them and reading takes time."""
+    if len(col) < MANY or made.fields.n_cols > NARROW:
+        return made
+    narrow = torch.from_numpy(col.numpy().astype(np.uint16).view(np.int16))
+    made.fields.rest_narrow = narrow.data_ptr()
+    return made._replace(tensors=(*made.tensors, narrow))

@@ -15,7 +15,7 @@ __all__ = ["GROUP", "TENSORS", "Layer", "Pattern", "Setup", "addresses", "call",
 
 int32, int64, pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 GROUP = 8  # rows of a matrix that are multiplied together
-INTERFACE = 2  # counts the changes of what the functions of the library take and mean, as in `src/api.hpp`
+INTERFACE = 3  # counts the changes of what the functions of the library take and mean, as in `src/api.hpp`
 
 
 class Pattern(ctypes.Structure):
@@ -24,7 +24,7 @@ class Pattern(ctypes.Structure):
     _fields_ = [
         *((name, int64) for name in ("n_rows", "n_cols", "n_synapses", "n_groups")),
         *((name, pointer) for name in ("group_start", "block_start", "block_col", "block_source")),
-        *((name, pointer) for name in ("rest_start", "rest_col", "rest_source")),
+        *((name, pointer) for name in ("rest_start", "rest_col", "rest_source", "rest_narrow")),
         *((name, pointer) for name in ("late_row", "late_steps")),
         *((name, int64) for name in ("n_late", "fresh", "late", "reach")),
     ]

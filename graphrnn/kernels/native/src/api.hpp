@@ -13,13 +13,14 @@ namespace graphrnn {
 constexpr int GROUP = 8;
 
 // Counts the changes of what the functions of this library take and mean; the same number as in `library.py`.
-constexpr int INTERFACE = 2;
+constexpr int INTERFACE = 3;
 
 struct Pattern {
     std::int64_t n_rows, n_cols, n_synapses, n_groups;
     const std::int32_t* group_start;                             // first row of each group (group + 1)
     const std::int32_t *block_start, *block_col, *block_source;  // (group + 1), (block), (block, GROUP)
     const std::int32_t *rest_start, *rest_col, *rest_source;     // (row + 1), (rest), (rest)
+    const std::uint16_t* rest_narrow;                            // rest_col in half the bytes; null where there is none
     const std::int32_t *late_row, *late_steps;                   // (late column), both
     std::int64_t n_late, fresh, late;
     std::int64_t reach;  // columns that an eighth of the rows reads, on average: what is wanted in the cache at once

@@ -76,7 +76,8 @@ class Tiles {
         s.barrier = team ? barriers_.template as<Barrier>() + tile : nullptr;
         s.far_back = packed(call_.window * call_.neurons) > call_.cache_bytes;
         s.outgrown = outgrown<Tile>(call_, plan_);
-        s.streams = streams(s.width), s.direct = direct_;
+        s.sends = team && Tile::WIDTH * sizeof(T) % LINE == 0 && tile_bytes_ <= call_.cache_bytes / 2;
+        s.direct = direct_, s.streams = direct_ ? s.sends : streams(s.width);
         return s;
     }
     // Whole lines of what all steps write, which would not stay in the caches, and which no later step reads.

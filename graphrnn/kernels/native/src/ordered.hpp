@@ -32,7 +32,7 @@ struct Ordered {
         };
         on_threads(control, p.n_synapses < 50000 ? 1 : call.threads, body);
         matrix = Matrix<T>{p.n_groups, n_rest, p.group_start, n_blocks ? p.block_start : nullptr, p.block_col, to_blocks,
-                           p.rest_start, p.rest_col, moved ? to_rest : values};
+                           p.rest_start, p.rest_col, p.rest_narrow, moved ? to_rest : values};
     }
 };
 

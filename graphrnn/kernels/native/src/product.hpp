@@ -13,6 +13,7 @@ struct Matrix {
     const std::int32_t *block_start, *block_col;
     const T* block_values;  // (block, GROUP)
     const std::int32_t *rest_start, *rest_col;
+    const std::uint16_t* rest_narrow;  // `rest_col` where two bytes hold it, or null
     const T* rest_values;
 
     bool empty() const { return n_rest == 0 && !block_start; }
@@ -44,40 +45,41 @@ struct Tile {
         for (int v = 0; v < V; ++v) sum[v] += weight * S::load(row + v * LANES);
     }
     // As many synapses as one register has weights of, in turns to some sums.
-    template <int Chains, int... Of>
-    static INLINE void add_quad(vec (*sum)[V], const T* w, const std::int32_t* col, const T* r, std::integer_sequence<int, Of...>) {
+    template <int Chains, class Col, int... Of>
+    static INLINE void add_quad(vec (*sum)[V], const T* w, const Col* col, const T* r, std::integer_sequence<int, Of...>) {
         const vec weights = S::repeat(w);
-        std::uint64_t pairs[(sizeof...(Of) + 1) / 2];  // of columns, the first in the lower half
-        std::memcpy(pairs, col, sizeof(pairs));
-        (add(sum[Of % Chains], S::template pick<Of>(weights), r + index(Of % 2 ? pairs[Of / 2] >> 32 : std::uint32_t(pairs[Of / 2])) * WIDTH), ...);
+        constexpr int PER_WORD = 8 / sizeof(Col), BITS = 8 * sizeof(Col);
+        std::uint64_t words[(sizeof...(Of) + PER_WORD - 1) / PER_WORD] = {};  // of columns, the first in the lowest bits
+        std::memcpy(words, col, sizeof...(Of) * sizeof(Col));
+        (add(sum[Of % Chains], S::template pick<Of>(weights), r + index(std::make_unsigned_t<Col>(words[Of / PER_WORD] >> Of % PER_WORD * BITS)) * WIDTH), ...);
     }
 
     // Where the rates outgrow the cache: fetches those of the synapses to come, and the synapses beyond
     // them, since so many gathers keep the machine's own prefetching from following those.
-    static INLINE void fetch(const Matrix<T>& m, index k, const T* r) {
+    template <class Col>
+    static INLINE void fetch(const Matrix<T>& m, const Col* col, index k, const T* r) {
         __builtin_prefetch(m.rest_values + k + STREAM);
-        __builtin_prefetch(m.rest_col + k + STREAM);
+        __builtin_prefetch(col + k + STREAM);
 #pragma GCC unroll 4
         for (int c = 0; c < STEP; ++c) {
             const index ahead = k + c + AHEAD < m.n_rest ? k + c + AHEAD : m.n_rest - 1;
-            const char* row = reinterpret_cast<const char*>(r + index(m.rest_col[ahead]) * WIDTH);
+            const char* row = reinterpret_cast<const char*>(r + index(col[ahead]) * WIDTH);
 #pragma GCC unroll 4
             for (int line = 0; line < WIDTH * int(sizeof(T)); line += 64) __builtin_prefetch(row + line);
         }
     }
 
     // One compressed row.
-    template <bool Fetch>
-    static INLINE void row(const Matrix<T>& m, index i, const T* r, vec* out) {
+    template <bool Fetch, class Col>
+    static INLINE void row(const Matrix<T>& m, const Col* col, index i, const T* r, vec* out) {
         const T* w = m.rest_values;
-        const std::int32_t* col = m.rest_col;
         const std::make_integer_sequence<int, S::QUAD> quad;
         index k = m.rest_start[i];
         const index end = m.rest_start[i + 1];
         if (k + (Fetch ? STEP : SHORT) <= end) {
             vec sum[CHAINS][V] = {};
             for (; k + STEP <= end; k += STEP) {
-                if constexpr (Fetch) fetch(m, k, r);
+                if constexpr (Fetch) fetch(m, col, k, r);
 #pragma GCC unroll 4
                 for (int c = 0; c < STEP; c += S::QUAD) add_quad<CHAINS>(sum + c % CHAINS, w + k + c, col + k + c, r, quad);
             }
@@ -131,10 +133,13 @@ struct Tile {
         const index first = m.first_row(group);
         const int rows = m.rows(group);
         if (m.rest_start[first] == m.rest_start[first + rows]) return;
-        if (outgrown)
-            for (int q = 0; q < rows; ++q) row<true>(m, first + q, r, out[q]);
-        else
-            for (int q = 0; q < rows; ++q) row<false>(m, first + q, r, out[q]);
+        const auto add_rows = [&](const auto* col) INLINE_LAMBDA {
+            if (outgrown)
+                for (int q = 0; q < rows; ++q) row<true>(m, col, first + q, r, out[q]);
+            else
+                for (int q = 0; q < rows; ++q) row<false>(m, col, first + q, r, out[q]);
+        };
+        m.rest_narrow ? add_rows(m.rest_narrow) : add_rows(m.rest_col);
     }
 
     // A row of a tile of that width, zeros behind it, from numbers or to numbers that lie `apart`.

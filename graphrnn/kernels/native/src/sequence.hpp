@@ -45,7 +45,8 @@ struct Share {
     T* outer;                       // packed rows of what comes from outside: inputs, or gradients of readouts
     Barrier* barrier;               // null for a thread that has the tile to itself
     bool outgrown, far_back;        // whether the rates that a step reads, and those of the whole window, outgrow the cache
-    bool streams;                   // whether the rates of all steps do, in whole lines that no later step reads
+    bool sends;                     // whether the rows that a team writes for each other go past the caches
+    bool streams;                   // and whether the rates of all steps do
     bool direct;                    // whether a step reads the rates where the last one left them for the caller, and not a copy
     Panels<T> panels;
     index column;                   // of this tile within a step of a panel
@@ -81,6 +82,12 @@ struct Sequence {
     // and its prefetching those lines beside it that another core is writing.
     INLINE void write(const Share<T>& share, T* to, const vec* from) const {
         share.streams ? Tile::stream(to, from) : Tile::store(to, share.width, from);
+    }
+
+    // A row of a tile that the next step reads. To take back lines that the others of a team have read costs more
+    // than to read the own ones from afar too, unless they are many.
+    INLINE void send(const Share<T>& share, T* to, const vec* from) const {
+        share.sends ? Tile::stream(to, from) : Tile::store(to, WIDTH, from);
     }
 
     // This tile's part of a (row, batch) array, if there is one.
@@ -137,7 +144,9 @@ struct Sequence {
 
     bool wait(const Share<T>& share) const {
         if (control.stopped(share.member)) return false;
-        if (share.barrier) share.barrier->wait(control, share.member);
+        if (!share.barrier) return true;
+        Tile::S::drain();
+        share.barrier->wait(control, share.member);
         return true;
     }
 
@@ -241,11 +250,11 @@ struct Sequence {
                         Tile::load(noise + at, width, e);
                         for (int k = 0; k < V; ++k) r[k] += e[k];
                     }
-                    if (!direct) Tile::store(now + fresh + (row + q) * WIDTH, WIDTH, r);
+                    if (!direct) send(share, now + fresh + (row + q) * WIDTH, r);
                     write(share, rates + at, r);
                 }
             }
-            if (t) output(t - 1, before);  // not before: the rows that others wrote are at hand by now
+            if (t) output(t - 1, before);  // not earlier: the rows that others wrote are at hand by now
             if (!wait(share)) return;
         }
         output(call.steps - 1, direct ? rates + (call.steps - 1) * step_size : share.tiles[(call.steps - 1) & 1]);
@@ -321,7 +330,7 @@ struct Sequence {
                         g[k] = leak * d[k];
                     }
                     Tile::store(carry + i * WIDTH, WIDTH, carried);
-                    Tile::store(now + i * WIDTH, WIDTH, g);
+                    send(share, now + i * WIDTH, g);
                     if (kept) Tile::store(kept + i * WIDTH, WIDTH, g);
                     if (panels.deltas) Tile::store(panels.deltas + i * panels.delta_row + column, width, g);
                     if (grad_drive) write(share, grad_drive + at, g);
