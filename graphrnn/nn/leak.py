@@ -67,7 +67,7 @@ class Leak(nn.Module):
     ) -> None:
         super().__init__()
         self.dt = dt
-        # dt as a tensor, since number / tensor is a product in torch, 1 ulp off; of one number, for any device.
+        # A tensor of one number, for any device: number / tensor is a product in torch, 1 ulp off.
         kinds = torch.float64, torch.float32
         self._steps = {kind: torch.tensor(dt, dtype=kind, device="cpu") for kind in kinds}
         dtype = torch.get_default_dtype() if dtype is None else dtype
