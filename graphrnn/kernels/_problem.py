@@ -32,7 +32,7 @@ def known(hidden: Matrix, input: Matrix | None, readout: Matrix | None) -> Notes
         return None
     try:
         return notes_of(hidden, input, readout)
-    except (AttributeError, TypeError):
+    except (AttributeError, IndexError, TypeError):
         return None
 
 

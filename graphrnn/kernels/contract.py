@@ -82,9 +82,9 @@ def patterns_of(hidden: Matrix, input: Matrix | None, readout: Matrix | None, *_
     """The tensors of the patterns of a problem, one pattern after the other."""
     found: tuple[Tensor, ...] = hidden.pattern
     if input is not None:
-        found += input.pattern
+        found = (*found, *input.pattern)
     if readout is not None:
-        found += readout.pattern
+        found = (*found, *readout.pattern)
     return found
 
 

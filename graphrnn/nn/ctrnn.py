@@ -343,7 +343,7 @@ class CTRNN(nn.Module):
         if self.training and (self.preact_noise or self.postact_noise):
             sigmas = self.preact_noise, self.postact_noise
             drive, rate_noise = draw_noise(sigmas, self.net.n_neurons, steps, alpha, generator)
-        if self.dynamics is not None:
+        if self.dynamics:
             before = v0, self._rates(v0) if r0 is None else r0
             return self._run_dynamics(steps, state, before, alpha, drive, rate_noise, alone)
         rates, v, readout = recurrence(

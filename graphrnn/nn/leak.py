@@ -100,7 +100,7 @@ class Leak(nn.Module):
     @property
     def alpha(self) -> Tensor:
         """(neuron,) dt / τ."""
-        tau = self._buffers.get("time_constant")
+        tau = self.time_constant
         if tau is not None:
             return self._steps.get(tau.dtype, self._steps[torch.float64]) / tau
         low, high = self.alpha_bounds

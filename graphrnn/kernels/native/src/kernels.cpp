@@ -103,7 +103,7 @@ template <class Tile>
 void run_forward(const Call& call, Control& control, const Matrices<typename Tile::scalar>& m, const Schedule& plan) {
     // The rates lie as a tile does, as near as one; the first step alone reads a copy, each thread its own.
     const bool direct = call.batch == Tile::WIDTH && call.window == 1 && rates_stay(call, plan) && !outgrown<Tile>(call, plan) &&
-                        reinterpret_cast<std::uintptr_t>(call.rates) % LINE == 0;
+                        (reinterpret_cast<std::uintptr_t>(call.rates) | reinterpret_cast<std::uintptr_t>(call.states)) % LINE == 0;
     const index workspaces = !direct && (plan.team > 1 || plan.tiles < plan.threads) ? plan.tiles : plan.threads;
     const Tiles<Tile> tiles(call, control, m, plan, call.input.matrix.n_cols, workspaces, false, direct);
     auto body = [&](int member, int size) {

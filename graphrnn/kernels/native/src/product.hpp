@@ -48,6 +48,7 @@ struct Tile {
     template <int Chains, class Col, int... Of>
     static INLINE void add_quad(vec (*sum)[V], const T* w, const Col* col, const T* r, std::integer_sequence<int, Of...>) {
         const vec weights = S::repeat(w);
+        static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first of several columns is in the lowest bits");
         constexpr int PER_WORD = 8 / sizeof(Col), BITS = 8 * sizeof(Col);
         std::uint64_t words[(sizeof...(Of) + PER_WORD - 1) / PER_WORD] = {};  // of columns, the first in the lowest bits
         std::memcpy(words, col, sizeof...(Of) * sizeof(Col));

@@ -143,10 +143,9 @@ struct Sequence {
     }
 
     bool wait(const Share<T>& share) const {
+        if (share.barrier) Tile::S::drain();
         if (control.stopped(share.member)) return false;
-        if (!share.barrier) return true;
-        Tile::S::drain();
-        share.barrier->wait(control, share.member);
+        if (share.barrier) share.barrier->wait(control, share.member);
         return true;
     }
 

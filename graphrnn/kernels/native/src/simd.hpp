@@ -54,7 +54,7 @@ struct Simd {
     static INLINE vec load(const T* from) { return *reinterpret_cast<const anywhere*>(from); }
     static INLINE void store(T* to, vec v) { *reinterpret_cast<anywhere*>(to) = v; }
 
-    // Past the caches, to an address aligned to the register, for numbers that nobody reads soon. `drain` afterwards.
+    // Past the caches, to an address aligned to the register. `drain` afterwards.
     static INLINE void stream(T* to, vec v) {
 #if defined(GRAPHRNN_AVX512)
         if constexpr (Bytes == 64) return _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)v);
