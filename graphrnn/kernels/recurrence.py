@@ -101,10 +101,9 @@ def recurrence(
     outer = x, bias, readout_bias, drive
     problem = Problem(*matrices, *outer, alpha, v0, r0, rate_noise, activation, precision, known(*matrices))
     name = settle(problem, checkpoint, backend)
-    every = checkpoint or problem.steps
     if name == REFERENCE:
         rates, v, output = reference.recurrence(problem)
-        return Run(rates if checkpoint is None else rates[_kept(len(rates), every)], v, output)
+        return Run(rates if checkpoint is None else rates[_kept(len(rates), checkpoint)], v, output)
     # v is kept at the checkpoints too, where the sequence is taken up again
     noisy_or_alpha = torch.is_grad_enabled() and (rate_noise is not None or alpha.requires_grad)
     save_states = noisy_or_alpha if checkpoint is None else torch.is_grad_enabled()

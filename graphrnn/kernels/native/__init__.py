@@ -164,7 +164,7 @@ def _empty(shape: tuple[int, ...], strides: Strides | None, like: Tensor) -> Ten
 
 
 def _run(name: str, setup: _Setup, given: tuple[Tensor | None, ...], made: tuple[Tensor | None, ...]) -> None:
-    """Calls a function of the library; keeps the tensors alive that it points to.
+    """Calls a function of the library; the tensors that it points to stay alive meanwhile.
 
     Args:
         name: of the function.
@@ -172,14 +172,18 @@ def _run(name: str, setup: _Setup, given: tuple[Tensor | None, ...], made: tuple
         given: the first of `native.TENSORS`, copied where the library cannot read them as they lie.
         made: those that follow, which it writes to.
     """
-    plain = [*given]
-    for place, (tensor, strides) in enumerate(zip(given, setup.strides, strict=False)):
+    addresses, copies = [], []
+    for tensor, strides in zip(given, setup.strides, strict=False):
         if tensor is None:
+            addresses.append(0)
             continue
         fits = tensor.is_contiguous() if strides is None else tensor.stride() == strides
-        if tensor.is_neg() or not fits:
-            plain[place] = _empty(tensor.shape, strides, tensor).copy_(tensor)
-    addresses = [0 if tensor is None else tensor.data_ptr() for tensor in (*plain, *made)]
+        if fits and not tensor.is_neg():
+            addresses.append(tensor.data_ptr())
+        else:
+            copies.append(_empty(tensor.shape, strides, tensor).copy_(tensor))
+            addresses.append(copies[-1].data_ptr())
+    addresses += [0 if tensor is None else tensor.data_ptr() for tensor in made]
     native.call(name, ctypes.byref(setup.fields), native.addresses(addresses))
 
 
