@@ -56,9 +56,11 @@ def measure(synapses, rounds):
         rnn(x)[0].square().mean().backward()
         optimizer.step()
 
-    # In turns of a tenth of a second: what takes less runs warm, as in a loop.
-    seconds = time_in_turns({"forward": forward, "gather": plain_loop}, rounds=rounds, turn=0.1)
-    seconds |= time_in_turns({"train": train}, rounds=max(rounds // 2, 1), turn=0.1)
+    # As many rounds as fill a second, because short calls vary more than long ones; the medians count.
+    (once,) = time_in_turns({"forward": forward}, rounds=1)["forward"]
+    rounds = max(rounds, min(1000, round(1 / once)))
+    seconds = time_in_turns({"forward": forward, "gather": plain_loop}, rounds=rounds)
+    seconds |= time_in_turns({"train": train}, rounds=max(rounds // 4, 1))
     took = {name: statistics.median(values) for name, values in seconds.items()}
     kept = statistics.median(g / f for g, f in zip(seconds["gather"], seconds["forward"], strict=True))
     return (
