@@ -355,9 +355,9 @@ class CTRNN(nn.Module):
             r0,
             input=entry.matrix,
             x=steps,
-            bias=hidden._parameters["bias"],  # asking a Module for it by name takes several times as long
+            bias=hidden.bias,
             readout=end.matrix,
-            readout_bias=end._parameters["bias"],
+            readout_bias=end.bias,
             activation=self.activation,
             rate_noise=rate_noise,
             checkpoint=self.checkpoint,
